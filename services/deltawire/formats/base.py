@@ -1,0 +1,50 @@
+"""What every format adapter is given and what it gives back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from deltawire.model import Reading
+
+
+class Unreadable(Exception):
+    """The document cannot be read: a failed look, never "no entries".
+
+    ``code`` is stable (``not-a-live-blog``, ``malformed``, ``cut-off``, ``too-large``, ``ambiguous``, ``empty``);
+    the message is one sentence that says what, where and, if there is one, the mend.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Raw(msgspec.Struct, frozen=True, kw_only=True):
+    """A document as it arrived, content codings removed. ``url`` is where it was finally found, for relative links.
+
+    ``content_type`` is the whole header value. ``fetched_at`` is null for a saved file of unknown age.
+    """
+
+    body: bytes
+    url: str
+    content_type: str | None = None
+    fetched_at: datetime | None = None
+
+
+class Format(Protocol):
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raised whenever the same document reads differently: a better reader is not an edit."""
+
+    def claims(self, raw: Raw) -> bool:
+        """Whether the document is of this format, judged by content and headers; cheap."""
+
+    def read(self, raw: Raw) -> Reading:
+        """Read the whole document.
+
+        Raises:
+            Unreadable: it is malformed, cut off, or holds no live blog.
+        """

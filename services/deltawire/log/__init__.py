@@ -1,0 +1,1 @@
+"""The log: durable topics with partitions, behind one port with several engines."""

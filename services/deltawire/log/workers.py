@@ -1,0 +1,66 @@
+"""One task for each assigned partition: the frame that differ, storage and alerting share.
+
+A worker that fails is started again from scratch after a pause; it must therefore take everything it needs
+from the log or the store. A fenced worker is dropped until the assignment changes: two owners that start
+again and again would fence each other for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from deltawire import telemetry
+from deltawire.log.port import Assignment, Fenced, Log
+
+logger = structlog.get_logger()
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 10.0
+
+
+async def run_partitions(log: Log, group: str, topic: str, worker: Callable[[int], Awaitable[None]]) -> None:
+    """Run ``worker(partition)`` for every partition that this member of the group is assigned, until cancelled."""
+    tasks: dict[int, asyncio.Task[None]] = {}
+    try:
+        async with log.member(group, topic) as membership:
+            while True:
+                assignment = await membership.changed()
+                await _stop([task for p, task in tasks.items() if p not in assignment.partitions or task.done()])
+                tasks = {p: t for p, t in tasks.items() if p in assignment.partitions and not t.done()}
+                for partition in assignment.partitions - tasks.keys():
+                    tasks[partition] = asyncio.create_task(_keep_running(group, worker, partition, assignment))
+    finally:
+        await _stop(list(tasks.values()))
+
+
+async def _keep_running(
+    group: str, worker: Callable[[int], Awaitable[None]], partition: int, assignment: Assignment
+) -> None:
+    pause = FIRST_PAUSE
+    bound = logger.bind(service=group, partition=partition, generation=assignment.generation)
+    loop = asyncio.get_running_loop()
+    while True:
+        started = loop.time()
+        try:
+            await worker(partition)
+        except Fenced:
+            bound.warning("worker.fenced", outcome="dropped", what_to_do="none: another process owns this partition")
+            return
+        except Exception as error:
+            if loop.time() - started > 2 * LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            telemetry.restarts.labels(group).inc()
+            bound.warning("worker.failed", outcome="restart", error=str(error), pause_s=pause, exc_info=error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            return
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,226 @@
+"""The vocabulary of the pipeline: a feed, an entry of a live blog, and one look at a feed.
+
+Everything here is immutable and knows nothing of I/O. Times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Coverage = Literal["full", "window", "delta"]
+"""What the absence of an entry means: ``full`` it is gone; ``window`` it may have scrolled off; ``delta`` nothing."""
+
+Precision = Literal["exact", "minute", "inferred", "unknown"]
+Significance = Literal["cosmetic", "minor", "substantive", "unclassified"]
+
+FAILING_AFTER = 3
+"""Consecutive failed looks after which a feed that once worked is failing; one that never worked is at once."""
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    text: str = ""
+    rel: str | None = None
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    type: str | None = None
+    alt: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a live blog, canonical: sanitised, normalised, the same however it was rendered.
+
+    ``id`` is deltawire's own and empty until the differ (or ``check``) gives one; ``source_id`` is the
+    identity that the source states, null where it states none.
+    """
+
+    id: str = ""
+    source_id: str | None = None
+    url: str | None = None
+    title: str | None = None
+    content_html: str = ""
+    content_text: str = ""
+    authors: tuple[str, ...] = ()
+    language: str | None = None
+    published_at: datetime | None = None
+    published_precision: Precision = "unknown"
+    updated_at: datetime | None = None
+    labels: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    media: tuple[Media, ...] = ()
+
+
+class FeedMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document says about the blog as a whole.
+
+    ``live`` is true or false only where the format has an end signal that can be trusted, else null.
+    ``order`` and ``time_zone`` say how the document was understood (``check`` shows them).
+    """
+
+    title: str | None = None
+    url: str | None = None
+    language: str | None = None
+    live: bool | None = None
+    order: Literal["newest-first", "oldest-first", "unordered"] = "newest-first"
+    time_zone: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in a document that was not understood, without making the rest untrustworthy."""
+
+    code: str
+    message: str
+    where: str | None = None
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A document, read: what a format adapter returns. Entries are newest first."""
+
+    format: str
+    version: int
+    feed: FeedMeta
+    coverage: Coverage
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed that is wanted: the value of a record of the ``feeds`` topic, keyed by ``id``.
+
+    ``generation`` changes when the feed is added again, which starts a new epoch. Intervals are seconds.
+    ``origin`` says who wants it; ``seed`` is the digest of the configuration it was seeded from.
+    """
+
+    id: str
+    url: str
+    format: str = "auto"
+    min_interval: float = 10
+    max_interval: float = 900
+    tags: tuple[str, ...] = ()
+    series: str | None = None
+    paused: bool = False
+    generation: str = ""
+    origin: Literal["config", "command"] = "command"
+    seed: str | None = None
+
+
+class FeedRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a feed that observations and events carry. The URL is redacted: no credentials, no query."""
+
+    id: str
+    url: str
+    tags: tuple[str, ...] = ()
+    series: str | None = None
+    generation: str = ""
+
+
+class CacheInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caches on the way said of a response. ``age_s`` is the Age header in seconds."""
+
+    age_s: float | None = None
+    date: datetime | None = None
+    last_modified: datetime | None = None
+    etag: str | None = None
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """One look at a feed. ``poller`` is the generation of the poller that looked.
+
+    ``poll_id`` is 32 hexadecimal digits and doubles as the trace id of everything that follows from the look.
+    """
+
+    poll_id: str
+    feed: FeedRef
+    poller: str
+    began_at: datetime
+    fetched_at: datetime
+
+
+class Document(Look, frozen=True, kw_only=True, tag="document"):
+    """The feed showed these entries. ``digest`` identifies them (entries, feed and coverage)."""
+
+    reading: Reading
+    digest: str
+    cache: CacheInfo = CacheInfo()
+
+
+class Unchanged(Look, frozen=True, kw_only=True, tag="unchanged"):
+    """The feed still shows what the document ``digest`` showed."""
+
+    digest: str
+    cache: CacheInfo = CacheInfo()
+
+
+class Failed(Look, frozen=True, kw_only=True, tag="failed"):
+    """The look failed: no conclusion about entries. ``cause`` is a stable code, ``detail`` a sentence.
+
+    ``attempts`` counts the consecutive failures, this one included; ``since`` is when the first of them began.
+    """
+
+    cause: str
+    detail: str
+    attempts: int
+    since: datetime
+    ever_read: bool = True
+    status: int | None = None
+    next_poll_at: datetime | None = None
+
+
+class Retired(Look, frozen=True, kw_only=True, tag="retired"):
+    """The feed will not be looked at again: ``removed`` by an operator, or ``gone`` (HTTP 410)."""
+
+    cause: Literal["removed", "gone"]
+
+
+Observation = Document | Unchanged | Failed | Retired
+
+
+def is_failing(attempts: int, *, ever_read: bool) -> bool:
+    """Whether a feed with that many consecutive failed looks counts as failing."""
+    return attempts >= (FAILING_AFTER if ever_read else 1)
+
+
+class LookSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the last looks, for people. ``outcome`` is changed, unchanged or failed."""
+
+    at: datetime
+    poll_id: str
+    outcome: Literal["changed", "unchanged", "failed"]
+    duration_s: float
+    status: int | None = None
+    bytes: int = 0
+    detail: str | None = None
+
+
+class FetchState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a poller must not forget of a feed: a record of the ``fetch-state`` topic, keyed by feed id.
+
+    ``digest`` is that of the last document observation; ``body_hash`` and the validators belong to the response
+    it came from, and are sent back byte for byte. ``owed`` is how many more unchanged looks are to be written.
+    """
+
+    generation: str
+    state: Literal["new", "ok", "retrying", "failing", "ended", "gone"] = "new"
+    since: datetime | None = None
+    url: str = ""
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    digest: str | None = None
+    reader: str | None = None
+    live: bool | None = None
+    owed: int = 0
+    attempts: int = 0
+    failing_since: datetime | None = None
+    last_read_at: datetime | None = None
+    last_change_at: datetime | None = None
+    next_poll_at: datetime | None = None
+    retry_after: datetime | None = None
+    interval: float = 0
+    problems: tuple[Problem, ...] = ()
+    looks: tuple[LookSummary, ...] = ()

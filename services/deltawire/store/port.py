@@ -1,0 +1,130 @@
+"""The store port: entries, revisions, alerts, deliveries, and the positions of those who write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from deltawire.events import Event
+from deltawire.model import Entry
+
+
+class StoreError(Exception):
+    """The store cannot be used; one sentence says what, where and the mend."""
+
+
+class PositionMoved(StoreError):
+    """Somebody else wrote from this position first: nothing was written, read the position again."""
+
+
+class StoredEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``entries``: the latest state of an entry. ``removed_at`` is set exactly while it is removed."""
+
+    feed_id: str
+    entry: Entry
+    revision: int
+    sequence: int
+    first_seen_at: datetime
+    seen_at: datetime
+    removed_at: datetime | None
+
+
+class StoredRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of ``revisions``: one event. ``data`` is the event's data as it was published."""
+
+    feed_id: str
+    entry_id: str | None
+    revision: int | None
+    event_id: str
+    sequence: int
+    type: str
+    seen_at: datetime
+    significance: str
+    backfill: bool
+    data: dict[str, Any]
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that was raised: at most one for each rule, entry and revision. ``id`` is stable across retries."""
+
+    id: str
+    rule_id: str
+    feed_id: str
+    entry_id: str
+    revision: int
+    event_id: str
+    poll_id: str
+    raised_at: datetime
+    payload: dict[str, Any]
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert on its way to one channel. ``attempts`` counts the tries so far; ``answer`` is the last answer."""
+
+    alert: Alert
+    channel_id: str
+    state: Literal["owed", "delivered", "dead"]
+    attempts: int
+    next_attempt_at: datetime
+    answer: str | None = None
+
+
+class Store(Protocol):
+    async def positions(self, consumer: str) -> dict[int, int]:
+        """The next offset that ``consumer`` has to read, by partition; empty before its first write."""
+
+    async def apply(self, partition: int, expected: int | None, position: int, events: Sequence[Event]) -> int:
+        """Fold events into ``entries`` and ``revisions`` and move storage's position, in one transaction.
+
+        ``expected`` is the position the caller read from (null: none was stored). Returns how many events
+        were new: one already stored changes nothing.
+
+        Raises:
+            PositionMoved: the stored position is not ``expected``; nothing was written.
+        """
+
+    async def raise_alerts(
+        self,
+        partition: int,
+        expected: int | None,
+        position: int,
+        alerts: Sequence[tuple[Alert, Sequence[str]]],
+    ) -> int:
+        """Store alerts with the channels they are owed to, and move alerting's position, in one transaction."""
+
+    async def owed(self, now: datetime, limit: int) -> list[Delivery]:
+        """Deliveries whose next attempt is due, oldest first."""
+
+    async def next_due(self) -> datetime | None:
+        """When the next owed delivery is due."""
+
+    async def record_attempt(self, delivery: Delivery) -> None:
+        """Store the state of a delivery after an attempt."""
+
+    async def entries(
+        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None, removed: bool = True
+    ) -> list[StoredEntry]:
+        """Entries of a feed, newest first by (published_at, else first_seen_at; entry id); ``before`` pages on."""
+
+    async def entry(self, feed_id: str, entry_id: str) -> StoredEntry | None: ...
+
+    async def revisions(self, feed_id: str, entry_id: str) -> list[StoredRevision]:
+        """All events of an entry, oldest first."""
+
+    async def counts(self) -> dict[str, int]:
+        """Entries that are not removed, by feed id."""
+
+    async def search(self, query: str, *, feed_id: str | None = None, limit: int = 50) -> list[StoredEntry]:
+        """Entries that match all words (quoted phrases, trailing ``*``), best first.
+
+        Raises:
+            ValueError: the query holds no word.
+        """
+
+    async def alerts(self, *, limit: int = 100) -> list[tuple[Alert, list[Delivery]]]:
+        """The latest alerts with their deliveries, newest first."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,83 @@
+"""Logs (structlog) and metrics (prometheus-client): what an operator sees.
+
+One line for each thing that happened, its outcome a field. Entry content never appears in a log line;
+URLs appear through ``redact``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, TextIO
+from urllib.parse import urlsplit, urlunsplit
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from structlog.tracebacks import ExceptionDictTransformer
+
+registry = CollectorRegistry()
+
+polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
+poll_seconds = Histogram("deltawire_poll_duration_seconds", "Duration of a look", registry=registry)
+feeds_gauge = Gauge("deltawire_feeds", "Feeds, by state", ["state"], registry=registry)
+events = Counter("deltawire_events", "Change events, by type", ["type"], registry=registry)
+decisions = Counter("deltawire_decisions", "Decisions without an event, by reason", ["reason"], registry=registry)
+delay_seconds = Histogram(
+    "deltawire_event_delay_seconds",
+    "From the start of the look that saw a change to its committed event",
+    registry=registry,
+)
+stored = Counter("deltawire_stored_events", "Events applied to the store", registry=registry)
+duplicates = Counter(
+    "deltawire_duplicate_events", "Events that a consumer had already seen", ["service"], registry=registry
+)
+alerts = Counter("deltawire_alerts", "Alerts raised, by rule", ["rule"], registry=registry)
+deliveries = Counter(
+    "deltawire_deliveries",
+    "Delivery attempts, by channel and outcome",
+    ["channel", "outcome"],
+    registry=registry,
+)
+dead_letters = Counter(
+    "deltawire_dead_letters", "Records that could not be processed", ["service", "reason"], registry=registry
+)
+restarts = Counter(
+    "deltawire_worker_restarts",
+    "Partition workers started again after an error",
+    ["service"],
+    registry=registry,
+)
+subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
+
+
+def redact(url: str) -> str:
+    """The URL without credentials, query and fragment: what may be logged."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:
+    """Log to ``stream`` (standard error): one JSON object a line, or coloured text on a terminal."""
+    out = stream or sys.stderr
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if out.isatty():
+        renderers: list[Any] = [structlog.dev.ConsoleRenderer()]
+    else:
+        renderers = [
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.EventRenamer("event"),
+            structlog.processors.JSONRenderer(serializer=lambda obj, **_: orjson.dumps(obj, default=str).decode()),
+        ]
+    structlog.configure(
+        processors=shared + renderers,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(stream=out, level=logging.WARNING, force=True)
