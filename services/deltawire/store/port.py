@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from deltawire.entries import EntryRecord
 from deltawire.events import Event
 from deltawire.model import Entry
 
@@ -76,14 +78,42 @@ class Store(Protocol):
     async def positions(self, consumer: str) -> dict[int, int]:
         """The next offset that ``consumer`` has to read, by partition; empty before its first write."""
 
-    async def apply(self, partition: int, expected: int | None, position: int, events: Sequence[Event]) -> int:
+    async def apply(
+        self,
+        partition: int,
+        expected: int | None,
+        position: int,
+        events: Sequence[Event],
+        whole: Mapping[str, Entry] = MappingProxyType({}),
+    ) -> int:
         """Fold events into ``entries`` and ``revisions`` and move storage's position, in one transaction.
 
-        ``expected`` is the position the caller read from (null: none was stored). Returns how many events
-        were new: one already stored changes nothing.
+        ``expected`` is the position the caller read from (null: none was stored). ``whole`` has the whole entries
+        of truncated events, by event id. Returns how many events were new: one already stored changes nothing.
+
+        An event never overwrites what a later one of its epoch wrote. The first event of an epoch that was never
+        seen starts the feed anew: its entries of older epochs are dropped, since no event will speak of them
+        again; their revisions stay. An event of an older epoch is only kept as a revision.
 
         Raises:
             PositionMoved: the stored position is not ``expected``; nothing was written.
+        """
+
+    async def restore(
+        self,
+        partition: int,
+        expected: int | None,
+        position: int | None,
+        records: Sequence[tuple[EntryRecord, datetime]],
+    ) -> None:
+        """Take entries from records of the ``entries`` topic, with the moments they were written, in one transaction.
+
+        For a store that cannot read all events: they were deleted before it came. What the store holds newer
+        stays. ``position`` moves storage's position too; null leaves it, so that a restoration in several steps
+        that breaks off is begun again.
+
+        Raises:
+            PositionMoved: as for ``apply``.
         """
 
     async def raise_alerts(
@@ -93,13 +123,22 @@ class Store(Protocol):
         position: int,
         alerts: Sequence[tuple[Alert, Sequence[str]]],
     ) -> int:
-        """Store alerts with the channels they are owed to, and move alerting's position, in one transaction."""
+        """Store alerts with the channels they are owed to, and move alerting's position, in one transaction.
 
-    async def owed(self, now: datetime, limit: int) -> list[Delivery]:
-        """Deliveries whose next attempt is due, oldest first."""
+        Returns how many alerts were new: one whose id is already stored changes nothing.
 
-    async def next_due(self) -> datetime | None:
-        """When the next owed delivery is due."""
+        Raises:
+            PositionMoved: as for ``apply``.
+        """
+
+    async def owed(self, now: datetime, limit: int, *, channel_id: str | None = None) -> list[Delivery]:
+        """Deliveries whose next attempt is due, oldest first: of one channel, or of all."""
+
+    async def next_due(self, *, channel_id: str | None = None) -> datetime | None:
+        """When the next owed delivery is due: of one channel, or of all."""
+
+    async def backlog(self) -> dict[str, int]:
+        """Deliveries that are owed, by channel id."""
 
     async def record_attempt(self, delivery: Delivery) -> None:
         """Store the state of a delivery after an attempt."""
@@ -121,7 +160,7 @@ class Store(Protocol):
         """Entries that match all words (quoted phrases, trailing ``*``), best first.
 
         Raises:
-            ValueError: the query holds no word.
+            ValueError: the query holds no word, or too many.
         """
 
     async def alerts(self, *, limit: int = 100) -> list[tuple[Alert, list[Delivery]]]:
