@@ -40,13 +40,13 @@ class FeedInfo(msgspec.Struct, frozen=True, kw_only=True):
     series: str | None = None
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One changed field: a word diff for texts, the two values for everything else."""
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One changed field: a word diff for texts, the two values for everything else (and for a text that was null)."""
 
     field: str
-    diff: tuple[DiffOp, ...] | None = None
-    old: Any = None
-    new: Any = None
+    diff: tuple[DiffOp, ...] | msgspec.UnsetType = msgspec.UNSET
+    old: Any = msgspec.UNSET
+    new: Any = msgspec.UNSET
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):

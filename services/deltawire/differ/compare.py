@@ -1,0 +1,38 @@
+"""What changed between two states of one entry."""
+
+from __future__ import annotations
+
+from deltawire.differ import words
+from deltawire.events import Change
+from deltawire.model import Entry
+
+TEXTS = ("title", "content_text", "content_html")
+VALUES = ("url", "authors", "language", "labels", "links", "media")
+
+
+def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
+    """The changed fields, texts with their word diffs; empty when nothing changed that an editor does.
+
+    A new ``updated_at`` alone is no change: sources touch it when they only render again. A publication time
+    counts where both states state it themselves.
+    """
+    found: list[Change] = []
+    for field in TEXTS:
+        before, after = getattr(old, field), getattr(new, field)
+        if before == after:
+            continue
+        if before is None or after is None:
+            found.append(Change(field=field, old=before, new=after))
+        else:
+            found.append(Change(field=field, diff=words.diff(before, after)))
+    found += [
+        Change(field=field, old=getattr(old, field), new=getattr(new, field))
+        for field in VALUES
+        if getattr(old, field) != getattr(new, field)
+    ]
+    stated = {"exact", "minute"}
+    if old.published_at != new.published_at and {old.published_precision, new.published_precision} <= stated:
+        found.append(Change(field="published_at", old=old.published_at, new=new.published_at))
+    if found and old.updated_at != new.updated_at:
+        found.append(Change(field="updated_at", old=old.updated_at, new=new.updated_at))
+    return tuple(found)

@@ -1,0 +1,202 @@
+"""From decisions to events: numbers, envelopes, the size limit, and the notes that ``explain`` shows."""
+
+from __future__ import annotations
+
+import hashlib
+from html import escape
+
+import msgspec
+
+from deltawire.differ.state import (
+    NOTES_PER_ENTRY,
+    NOTES_PER_FEED,
+    EntryChange,
+    FeedChange,
+    FeedState,
+    Known,
+    Note,
+    Outcome,
+)
+from deltawire.events import (
+    EVENT_LIMIT,
+    Change,
+    EntryData,
+    Event,
+    FeedData,
+    FeedInfo,
+    Observed,
+)
+from deltawire.model import Observation, Significance
+
+replace = msgspec.structs.replace
+
+LIST_LIMIT = 100
+"""Items of a list field, and changed places of a diff, in an event that had to be cut."""
+
+
+class Emission(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision ready to be committed. ``wholes`` are the entry events before they were cut."""
+
+    state: FeedState | None
+    entries: dict[str, Known | None]
+    events: tuple[Event, ...]
+    wholes: tuple[Event, ...]
+
+
+def emit(before: FeedState | None, outcome: Outcome, look: Observation, source: str) -> Emission:
+    """Give each change of ``outcome`` its sequence number and envelope.
+
+    ``before`` is the state the outcome was decided from; it numbers the last events of a feed that is forgotten.
+    """
+    state = outcome.state or before
+    if state is None:
+        return Emission(state=None, entries=dict(outcome.entries), events=(), wholes=())
+    title = state.meta.title if state.meta else None
+    info = FeedInfo(id=look.feed.id, url=look.feed.url, title=title, tags=look.feed.tags, series=look.feed.series)
+    entries = dict(outcome.entries)
+    events: list[Event] = []
+    wholes: list[Event] = []
+    notes = list(outcome.notes)
+    for number, change in enumerate(outcome.changes, start=state.sequence + 1):
+        event_id = f"{look.feed.id}/{state.epoch}/{number}"
+        data: EntryData | FeedData
+        if isinstance(change, EntryChange):
+            type_, subject, data = (
+                f"deltawire.entry.{change.kind}",
+                change.entry.id,
+                _entry_data(change, info, look, state),
+            )
+            significance: Significance = change.significance
+        else:
+            type_, subject, data = f"deltawire.feed.{change.kind}", look.feed.id, _feed_data(change, info)
+            significance = "unclassified"
+        event = Event(
+            id=event_id,
+            source=f"{source}/feeds/{look.feed.id}",
+            type=type_,
+            subject=subject,
+            time=look.fetched_at,
+            sequence=number,
+            feedepoch=state.epoch,
+            significance=significance,
+            backfill=isinstance(change, EntryChange) and change.backfill,
+            partitionkey=look.feed.id,
+            traceparent=f"00-{look.poll_id}-{_span(event_id)}-01",
+            data=data,
+        )
+        events.append(fit(event))
+        note = _event_note(event, change, look)
+        notes.append(note)
+        if isinstance(change, EntryChange):
+            wholes.append(event)
+            if (known := entries[subject]) is not None:
+                entries[subject] = replace(known, event_id=event_id, notes=(*known.notes, note)[-NOTES_PER_ENTRY:])
+    after = outcome.state
+    if after is not None:
+        kept = (*after.notes, *notes)[-NOTES_PER_FEED:]
+        after = replace(after, sequence=after.sequence + len(events), notes=kept)
+    return Emission(state=after, entries=entries, events=tuple(events), wholes=tuple(wholes))
+
+
+def _entry_data(change: EntryChange, info: FeedInfo, look: Observation, state: FeedState) -> EntryData:
+    return EntryData(
+        feed=info,
+        entry=change.entry,
+        revision=change.revision,
+        backfill=change.backfill,
+        observed=Observed(not_before=change.not_before, fetched_at=look.fetched_at, source_age_s=state.source_age_s),
+        changes=change.changes,
+        significance=change.significance,
+        cause=change.cause,
+        evidence=change.evidence,
+    )
+
+
+def _feed_data(change: FeedChange, info: FeedInfo) -> FeedData:
+    return FeedData(feed=info, state=change.state, since=change.since, cause=change.cause, changes=change.changes)
+
+
+def _span(event_id: str) -> str:
+    """W3C Trace Context wants 16 hexadecimal digits; the same event always has the same."""
+    return hashlib.blake2b(event_id.encode(), digest_size=8).hexdigest()
+
+
+def _event_note(event: Event, change: EntryChange | FeedChange, look: Observation) -> Note:
+    if isinstance(change, EntryChange):
+        fields = ", ".join(c.field for c in change.changes)
+        detail = f"revision {change.revision}, {change.significance}" + (f": {fields}" if fields else "")
+        if change.evidence:
+            detail += f": {change.evidence.kind} from {change.evidence.looks} looks"
+        if change.backfill:
+            detail += ", backfill"
+    else:
+        detail = change.cause
+    return Note(
+        at=look.fetched_at,
+        poll_id=look.poll_id,
+        reason=event.type.removeprefix("deltawire."),
+        detail=detail,
+        entry_id=event.subject if isinstance(change, EntryChange) else None,
+        event_id=event.id,
+    )
+
+
+def size(event: Event) -> int:
+    """Bytes of the event in structured mode, which is never smaller than in binary mode."""
+    return len(event.structured())
+
+
+def fit(event: Event) -> Event:
+    """The event, its long texts cut as far as the limit asks for."""
+    if size(event) <= EVENT_LIMIT:
+        return event
+    budget = 32 * 1024
+    while True:
+        cut = replace(event, data=_cut(event.data, budget))
+        if size(cut) <= EVENT_LIMIT or budget < 64:
+            return cut
+        budget //= 2
+
+
+def _cut(data: EntryData | FeedData, budget: int) -> EntryData | FeedData:
+    """Every text at most ``budget`` characters, every list at most ``LIST_LIMIT`` items."""
+    if isinstance(data, FeedData):
+        return replace(data, changes=_cut_changes(data.changes, budget), feed=_cut_info(data.feed, budget))
+    entry = data.entry
+    text = entry.content_text[:budget]
+    short = replace(
+        entry,
+        title=None if entry.title is None else entry.title[:budget],
+        content_text=text,
+        content_html="".join(f"<p>{escape(p, quote=False)}</p>" for p in text.split("\n") if p),
+        authors=tuple(a[:200] for a in entry.authors[:LIST_LIMIT]),
+        labels=tuple(label[:200] for label in entry.labels[:LIST_LIMIT]),
+        links=tuple(link for link in entry.links[:LIST_LIMIT] if len(link.url) + len(link.text) < budget // 16),
+        media=tuple(m for m in entry.media[:LIST_LIMIT] if len(m.url) + len(m.alt or "") < budget // 16),
+    )
+    return replace(
+        data,
+        feed=_cut_info(data.feed, budget),
+        entry=short,
+        changes=_cut_changes(data.changes, budget),
+        truncated=True,
+    )
+
+
+def _cut_info(info: FeedInfo, budget: int) -> FeedInfo:
+    return replace(info, title=None if info.title is None else info.title[:budget])
+
+
+def _cut_changes(changes: tuple[Change, ...], budget: int) -> tuple[Change, ...]:
+    """Diffs with their longest stretches cut; other values as they are unless they are what is too long."""
+    cut: list[Change] = []
+    for change in changes:
+        if change.diff is not msgspec.UNSET:
+            share = max(budget // max(len(change.diff), 1), 16)
+            ops = tuple((op, text[:share]) for op, text in change.diff[:LIST_LIMIT])
+            cut.append(replace(change, diff=ops))
+        elif len(msgspec.json.encode([change.old, change.new])) <= budget:
+            cut.append(change)
+        else:
+            cut.append(Change(field=change.field))
+    return tuple(cut)

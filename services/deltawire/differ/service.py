@@ -1,0 +1,83 @@
+"""The differ as a service: one fenced writer per partition of the observations.
+
+A partition's task first opens its writer, which fences the previous owner, then reads the memory from the state
+topic, then consumes from the position stored there. Events, entries, memory and position go out in one commit;
+whatever goes wrong with it, the task starts again from what is in the log.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from deltawire import telemetry
+from deltawire.differ.memory import Batch, restore
+from deltawire.differ.state import Policy
+from deltawire.events import EntryData, Event
+from deltawire.log.port import Log
+from deltawire.log.topics import Topics
+from deltawire.log.workers import run_partitions
+
+logger = structlog.get_logger()
+
+BATCH = 100
+"""Looks in one commit at most."""
+
+
+async def run(log: Log, topics: Topics, source: str, policy: Policy) -> None:
+    """Turn observations into events until cancelled."""
+
+    async def worker(partition: int) -> None:
+        writer = await log.writer(f"{topics.prefix}.differ.{partition}")
+        try:
+            memory = await restore(log, topics, partition)
+            reader = await log.reader(topics.observations, {partition: memory.position})
+            try:
+                while True:
+                    records = await reader.poll(max_records=BATCH)
+                    if records:
+                        batch = Batch(memory, topics, source, policy)
+                        for record in records:
+                            batch.add(record)
+                        position = records[-1].offset + 1
+                        await writer.commit(batch.records(partition, position))
+                        batch.settle(position)
+                        _report(batch)
+            finally:
+                await reader.close()
+        finally:
+            await writer.close()
+
+    await run_partitions(log, f"{topics.prefix}.differ", topics.observations, worker)
+
+
+def _report(batch: Batch) -> None:
+    now = datetime.now(UTC)
+    for reason in batch.reasons:
+        telemetry.decisions.labels(reason).inc()
+    for event, began_at in batch.events:
+        delay = (now - began_at).total_seconds()
+        telemetry.events.labels(event.type).inc()
+        telemetry.delay_seconds.observe(delay)
+        _log_event(event, delay)
+
+
+def _log_event(event: Event, delay: float) -> None:
+    fields: dict[str, object] = {"feed": event.feed_id}
+    if isinstance(event.data, EntryData):
+        fields |= {"entry": event.subject, "revision": event.data.revision}
+        if event.data.truncated:
+            fields["truncated"] = True
+    else:
+        fields |= {"state": event.data.state, "cause": event.data.cause}
+    logger.info(
+        event.type.removeprefix("deltawire."),
+        **fields,
+        type=event.type,
+        sequence=event.sequence,
+        significance=event.significance,
+        backfill=event.backfill,
+        delay_s=round(delay, 3),
+        poll_id=event.poll_id,
+    )

@@ -1,0 +1,85 @@
+"""Word-level diffs."""
+
+from __future__ import annotations
+
+import re
+
+from rapidfuzz.distance import LCSseq
+
+from deltawire.events import DiffOp
+
+_TOKEN = re.compile(r"\w+(?:[.,]\d+)*|\s+|[^\w\s]")
+
+MATRIX_LIMIT = 64_000_000
+"""Tokens of one side times tokens of the other, beyond which the changed middle is one replacement.
+
+The alignment costs a bit a cell, so this bounds it to 8 MB and a few tenths of a second.
+"""
+
+
+def tokens(text: str) -> list[str]:
+    """Words (figures with their separators are one), runs of white space, and punctuation marks."""
+    return _TOKEN.findall(text)
+
+
+def diff(old: str, new: str) -> tuple[DiffOp, ...]:
+    """The word diff of two texts: ``=`` and ``-`` joined give the old text, ``=`` and ``+`` the new."""
+    a, b = tokens(old), tokens(new)
+    head = _common(a, b)
+    tail = _common(a[head:][::-1], b[head:][::-1])
+    middle_a, middle_b = a[head : len(a) - tail], b[head : len(b) - tail]
+    ops: list[tuple[str, list[str], list[str]]] = [("=", a[:head], a[:head])]
+    if len(middle_a) * len(middle_b) > MATRIX_LIMIT:
+        ops.append(("x", middle_a, middle_b))
+    else:
+        for op in LCSseq.opcodes(middle_a, middle_b):
+            kind = "=" if op.tag == "equal" else "x"
+            ops.append((kind, middle_a[op.src_start : op.src_end], middle_b[op.dest_start : op.dest_end]))
+    ops.append(("=", a[len(a) - tail :], a[len(a) - tail :]))
+    return _merged(ops)
+
+
+def _common(a: list[str], b: list[str]) -> int:
+    count = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        count += 1
+    return count
+
+
+def _merged(ops: list[tuple[str, list[str], list[str]]]) -> tuple[DiffOp, ...]:
+    """Join what belongs together: a lone blank between two changes is part of one change, for a person."""
+    out: list[DiffOp] = []
+    deleted, inserted = "", ""
+    filled = [op for op in ops if op[1] or op[2]]
+    for index, (kind, old, new) in enumerate(filled):
+        between = 0 < index < len(filled) - 1
+        if kind == "=" and not (between and "".join(old).isspace() and (deleted or inserted)):
+            out += _change(deleted, inserted)
+            deleted, inserted = "", ""
+            out.append(("=", "".join(old)))
+        else:
+            deleted += "".join(old)
+            inserted += "".join(new)
+    out += _change(deleted, inserted)
+    return tuple(_joined(out))
+
+
+def _change(deleted: str, inserted: str) -> list[DiffOp]:
+    ops: list[DiffOp] = []
+    if deleted:
+        ops.append(("-", deleted))
+    if inserted:
+        ops.append(("+", inserted))
+    return ops
+
+
+def _joined(ops: list[DiffOp]) -> list[DiffOp]:
+    out: list[DiffOp] = []
+    for op, text in ops:
+        if out and out[-1][0] == op:
+            out[-1] = (op, out[-1][1] + text)
+        else:
+            out.append((op, text))
+    return out

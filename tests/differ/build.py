@@ -1,0 +1,141 @@
+"""Short ways to write looks and entries."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from deltawire.differ.decide import decide
+from deltawire.differ.emit import Emission, emit
+from deltawire.differ.state import FeedState, Known, Outcome, Policy
+from deltawire.events import EntryData, Event
+from deltawire.model import (
+    CacheInfo,
+    Coverage,
+    Document,
+    Entry,
+    Failed,
+    FeedMeta,
+    FeedRef,
+    Observation,
+    Reading,
+    Retired,
+    Unchanged,
+)
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def entry(name: str, text: str = "", *, minute: int | None = None, **fields: Any) -> Entry:
+    """An entry with the source id ``name``, published at 12:``minute``."""
+    text = text or f"Text of {name}."
+    fields.setdefault("source_id", name)
+    if minute is not None:
+        fields |= {"published_at": START + timedelta(minutes=minute), "published_precision": "minute"}
+    return Entry(content_text=text, content_html=f"<p>{text}</p>", **fields)
+
+
+class Desk:
+    """A differ with its memory: feed it looks, get events."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.state: FeedState | None = None
+        self.known: dict[str, Known] = {}
+        self.events: list[Event] = []
+        self.outcome: Outcome | None = None
+        self.tick = 0
+        self.generation = "g1"
+        self.digest = ""
+
+    def look(self, observation: Observation) -> list[Event]:
+        self.outcome = decide(self.state, dict(self.known), observation, self.policy)
+        emission: Emission = emit(self.state, self.outcome, observation, "urn:test")
+        self.state = emission.state
+        for entry_id, known in emission.entries.items():
+            if known is None:
+                self.known.pop(entry_id, None)
+            else:
+                self.known[entry_id] = known
+        self.events += emission.events
+        return list(emission.events)
+
+    def _common(self) -> dict[str, Any]:
+        self.tick += 1
+        began = START + timedelta(hours=1, seconds=self.tick)
+        return {
+            "poll_id": hashlib.sha256(str(self.tick).encode()).hexdigest()[:32],
+            "feed": FeedRef(id="blog", url="https://blog.test/", generation=self.generation),
+            "poller": "p1",
+            "began_at": began,
+            "fetched_at": began + timedelta(milliseconds=200),
+        }
+
+    def document(
+        self,
+        entries: Sequence[Entry],
+        *,
+        coverage: Coverage = "full",
+        live: bool | None = None,
+        title: str | None = "Blog",
+        version: int = 1,
+        cache: CacheInfo | None = None,
+    ) -> Document:
+        """A look whose document shows the entries, newest first."""
+        reading = Reading(
+            format="test",
+            version=version,
+            feed=FeedMeta(title=title, live=live),
+            coverage=coverage,
+            entries=tuple(entries),
+        )
+        self.digest = hashlib.sha256(msgspec.json.encode(reading)).hexdigest()
+        return Document(**self._common(), reading=reading, digest=self.digest, cache=cache or CacheInfo())
+
+    def show(self, *entries: Entry, **options: Any) -> list[Event]:
+        return self.look(self.document(entries, **options))
+
+    def again(self) -> list[Event]:
+        """An unchanged look."""
+        return self.look(Unchanged(**self._common(), digest=self.digest))
+
+    def fail(self, attempts: int, *, ever_read: bool = True) -> list[Event]:
+        common = self._common()
+        return self.look(
+            Failed(
+                **common,
+                cause="timeout",
+                detail="no answer within 30 s",
+                attempts=attempts,
+                since=common["began_at"],
+                ever_read=ever_read,
+            )
+        )
+
+    def retire(self, cause: str) -> list[Event]:
+        return self.look(msgspec.convert({**self._common(), "kind": "retired", "cause": cause}, Retired))
+
+    def reasons(self) -> list[str]:
+        """Why the last look led to no event."""
+        assert self.outcome is not None
+        return [note.reason for note in self.outcome.notes]
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    return [event.type.removeprefix("deltawire.") for event in events]
+
+
+def fold(events: Sequence[Event]) -> dict[str, Entry]:
+    """What entry events add up to: the entries that are not removed."""
+    entries: dict[str, Entry] = {}
+    for event in events:
+        if isinstance(event.data, EntryData):
+            if event.type.endswith(".removed"):
+                del entries[event.subject]
+            else:
+                entries[event.subject] = event.data.entry
+    return entries
