@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from deltawire.store.port import Store, StoreError
 from deltawire.store.sqlite import SqliteStore
 
@@ -23,4 +25,4 @@ async def open_store(url: str) -> Store:
     path = url.removeprefix(_SQLITE)
     if path in (url, ""):
         raise StoreError(f"store.url {url!r} names no file: write sqlite:///relative/path or sqlite:////absolute/path")
-    return await SqliteStore.open(path)
+    return await SqliteStore.open(unquote(path))
