@@ -201,7 +201,8 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     """What a poller must not forget of a feed: a record of the ``fetch-state`` topic, keyed by feed id.
 
     ``digest`` is that of the last document observation; ``body_hash`` and the validators belong to the response
-    it came from, and are sent back byte for byte. ``owed`` is how many more unchanged looks are to be written.
+    it came from, and are sent back byte for byte, to the URL whose digest is ``target`` if that was not the feed's
+    own (a redirect). ``owed`` is how many more unchanged looks are to be written.
     """
 
     generation: str
@@ -210,6 +211,7 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     etag: str | None = None
     last_modified: str | None = None
+    target: str | None = None
     body_hash: str | None = None
     digest: str | None = None
     reader: str | None = None

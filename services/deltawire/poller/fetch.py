@@ -1,0 +1,236 @@
+"""One HTTP GET of a document that may be hostile, under a total deadline and a cap on what it unpacks to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import aiohttp
+import msgspec
+
+from deltawire import net
+from deltawire.config import FetchConfig
+from deltawire.poller import headers, variables
+from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
+from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
+
+MAX_REDIRECTS = 5
+CHUNK = 64 * 1024
+ACCEPT = (
+    "application/rss+xml, application/atom+xml, application/feed+json, application/json;q=0.9, "
+    "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
+)
+NO_VALIDATORS = Validators()
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Failed(Exception):
+    def __init__(self, cause: str, detail: str, status: int | None = None, retry_after: datetime | None = None) -> None:
+        super().__init__(detail)
+        self.failure = Failure(cause=cause, detail=detail, status=status, retry_after=retry_after)
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    config: FetchConfig,
+    url: str,
+    validators: Validators = NO_VALIDATORS,
+    *,
+    clock: Clock = utc_now,
+) -> Fetched | Failure:
+    """GET a URL, whose ``${NAME}`` are filled in here and go no further.
+
+    Takes at most ``config.timeout`` seconds with all redirects and the body, and ``config.max_bytes`` of memory.
+    Never raises for what the network, the server or the URL do: that is a Failure.
+    """
+    began = time.monotonic()
+    host = _host(url)
+    outcome: Fetched | Failure
+    try:
+        async with asyncio.timeout(config.timeout):
+            outcome = await _fetch(session, config, url, validators, clock)
+    except _Failed as failed:
+        outcome = failed.failure
+    except variables.MissingVariable as error:
+        outcome = Failure(cause="variable", detail=str(error))
+    except TimeoutError:
+        outcome = Failure(cause="timeout", detail=f"{host} gave no complete answer within {config.timeout:g} s")
+    except aiohttp.ClientError as error:
+        outcome = _failure(error, host)
+    return msgspec.structs.replace(outcome, duration_s=time.monotonic() - began)
+
+
+async def _fetch(
+    session: aiohttp.ClientSession, config: FetchConfig, url: str, validators: Validators, clock: Clock
+) -> Fetched:
+    asked, values = variables.expand(url)
+    here = _checked(asked)
+    for _ in range(MAX_REDIRECTS + 1):
+        target = None if here == asked else _digest(here)
+        conditions = _conditions(validators) if validators.target == target else {}
+        async with session.get(
+            here,
+            headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
+            allow_redirects=False,
+            auto_decompress=False,
+            read_bufsize=CHUNK,
+        ) as response:
+            if response.status in _REDIRECTS:
+                here = _next_hop(here, response)
+                continue
+            if response.status == 304 and not conditions:
+                raise _Failed("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
+            return await _conclude(response, config, variables.conceal(here, values), target, clock)
+    raise _Failed("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
+
+
+async def _conclude(
+    response: aiohttp.ClientResponse,
+    config: FetchConfig,
+    shown_url: str,
+    target: str | None,
+    clock: Clock,
+) -> Fetched:
+    now = clock()
+    host = _host(shown_url)
+    status = response.status
+    if status not in (200, 203, 304):
+        phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+        raise _Failed(
+            GONE if status == 410 else f"http-{status}",
+            f"{host} answered {status} {phrase}".rstrip(),
+            status,
+            headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
+        )
+    body = b"" if status == 304 else await _body(response, config.max_bytes, host)
+    content_type = response.headers.get("Content-Type")
+    return Fetched(
+        status=304 if status == 304 else 200,
+        url=shown_url,
+        body=body,
+        body_hash="" if status == 304 else _digest(body),
+        content_type=content_type and content_type.encode("utf-8", "replace").decode(),
+        validators=Validators(
+            etag=headers.opaque(response.headers.get("ETag")),
+            last_modified=headers.opaque(response.headers.get("Last-Modified")),
+            target=target,
+        ),
+        cache=headers.cache_info(response.headers),
+        fresh_for=headers.fresh_for(response.headers, now),
+    )
+
+
+async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str) -> bytes:
+    def too_large() -> _Failed:
+        return _Failed("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
+
+    if (response.content_length or 0) > max_bytes:
+        raise too_large()
+    encodings = response.headers.getall("Content-Encoding", [])
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        decode = decoder(", ".join(encodings) or None)
+        async for chunk in response.content.iter_chunked(CHUNK):
+            for piece in decode.feed(chunk):
+                size += len(piece)
+                if size > max_bytes:
+                    raise too_large()
+                pieces.append(piece)
+                # Unpacking must not hold up the other feeds; a whole chunk can become megabytes.
+                await asyncio.sleep(0)
+        decode.finish()
+    except CutOff as error:
+        raise _Failed("cut-off", f"the answer of {host} is cut off: {error}", response.status) from None
+    except CodingError as error:
+        raise _Failed("encoding", f"{host}: {error}", response.status) from None
+    except TimeoutError:
+        raise
+    except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
+        raise _Failed("cut-off", f"{host} broke the connection off before the end", response.status) from None
+    return b"".join(pieces)
+
+
+def _conditions(validators: Validators) -> dict[str, str]:
+    fields = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or any(character <= " " for character in url):
+        raise _Failed("url", "the URL of the feed is not a complete http:// or https:// URL")
+    return url
+
+
+def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
+    """Where a redirect leads. Credentials go with it only within the same scheme, host and port."""
+    host = _host(here)
+    location = response.headers.get("Location", "").strip()
+    if not location:
+        raise _Failed("redirect", f"{host} answered {response.status} without saying where to", response.status)
+    try:
+        there = urlsplit(urljoin(here, location))
+        old = urlsplit(here)
+        userinfo, _, address = there.netloc.rpartition("@")
+        if (there.scheme, there.hostname, there.port) == (old.scheme, old.hostname, old.port):
+            userinfo = old.netloc.rpartition("@")[0]
+            address = f"{userinfo}@{address}" if userinfo else address
+        there = there._replace(netloc=address, fragment="")
+    except ValueError:
+        raise _Failed("redirect", f"{host} redirects to something that is no URL", response.status) from None
+    if there.scheme not in ("http", "https") or not there.hostname:
+        raise _Failed(
+            "redirect",
+            f"{host} redirects to a {there.scheme[:20]}: URL; only http and https are followed",
+            response.status,
+        )
+    return urlunsplit(there)
+
+
+def _failure(error: aiohttp.ClientError, host: str) -> Failure:
+    refused = net.refusal(error)
+    if refused is not None:
+        return Failure(cause="address-refused", detail=refused)
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return Failure(cause="dns", detail=f"the name {error.host} cannot be resolved")
+        case aiohttp.ClientConnectorCertificateError():
+            return Failure(cause="tls", detail=f"the certificate of {host} is not valid")
+        case aiohttp.ClientSSLError():
+            return Failure(cause="tls", detail=f"{host} does not speak TLS as it should")
+        case aiohttp.ClientConnectorError():
+            reason = error.os_error.strerror or str(error.os_error)
+            return Failure(cause="connect", detail=f"cannot connect to {error.host}:{error.port}: {reason}")
+        case aiohttp.ClientConnectionError():
+            return Failure(cause="connect", detail=f"{host} closed the connection without an answer")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return Failure(cause="url", detail="the URL of the feed is not a complete http:// or https:// URL")
+    return Failure(cause="protocol", detail=f"{host} sent an answer that is not HTTP, or headers beyond all bounds")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the host"
+    except ValueError:
+        return "the host"
+
+
+def _digest(data: str | bytes) -> str:
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()

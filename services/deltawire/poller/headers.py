@@ -1,0 +1,85 @@
+"""What response headers say about time: dates, ages, freshness, Retry-After. Garbage means "not said"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from deltawire.model import CacheInfo
+
+RETRY_AFTER_CAP = timedelta(days=1)
+"""The longest Retry-After that is obeyed: a wrong one must not silence a feed for ever."""
+
+_LONGEST_HEADER = 1024
+_directive = re.compile(r"\s*([a-z-]+)\s*(?:=\s*\"?(\d+)\"?)?\s*", re.IGNORECASE)
+_digits = re.compile(r"\d{1,12}")
+
+
+def http_date(value: str | None) -> datetime | None:
+    """The instant of an HTTP date (RFC 9110, 5.6.7)."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value[:_LONGEST_HEADER])
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def seconds(value: str | None) -> float | None:
+    """A delta-seconds value (RFC 9111, 1.2.2)."""
+    text = (value or "").strip()
+    return float(text) if _digits.fullmatch(text) and text.isascii() else None
+
+
+def opaque(value: str | None) -> str | None:
+    """A validator as it came. One that cannot be sent back byte for byte is worth nothing."""
+    if not value or len(value) > _LONGEST_HEADER or not value.isascii() or not value.isprintable():
+        return None
+    return value
+
+
+def retry_after(value: str | None, now: datetime) -> datetime | None:
+    """Before when not to ask again (RFC 9110, 10.2.3), a day ahead at most; null if that is past or not said."""
+    delay = seconds(value)
+    if delay is not None:
+        moment = now + min(timedelta(seconds=delay), RETRY_AFTER_CAP)
+    else:
+        date = http_date(value)
+        if date is None:
+            return None
+        moment = min(date, now + RETRY_AFTER_CAP)
+    return moment if moment > now else None
+
+
+def cache_info(headers: Mapping[str, str]) -> CacheInfo:
+    return CacheInfo(
+        age_s=seconds(headers.get("Age")),
+        date=http_date(headers.get("Date")),
+        last_modified=http_date(headers.get("Last-Modified")),
+        etag=opaque(headers.get("ETag")),
+    )
+
+
+def fresh_for(headers: Mapping[str, str], now: datetime) -> float | None:
+    """For how many more seconds the response is fresh (RFC 9111, 4.2), null if it does not say.
+
+    ``no-cache`` and ``no-store`` say that asking again is always welcome.
+    """
+    directives = {
+        match[1].lower(): match[2]
+        for part in headers.get("Cache-Control", "")[:_LONGEST_HEADER].split(",")
+        if (match := _directive.fullmatch(part))
+    }
+    if "no-cache" in directives or "no-store" in directives:
+        return None
+    lifetime = seconds(directives.get("max-age"))
+    if lifetime is None:
+        expires = http_date(headers.get("Expires"))
+        if expires is None:
+            return None
+        lifetime = (expires - (http_date(headers.get("Date")) or now)).total_seconds()
+    remaining = lifetime - (seconds(headers.get("Age")) or 0)
+    return remaining if remaining > 0 else None

@@ -1,0 +1,248 @@
+"""What follows from a look at a feed: its new state, and the observation to write. Pure.
+
+The poller concludes nothing about entries. It writes a document when the canonical entries differ from the last
+ones it wrote, and that they still stand for the next few looks: a removal is confirmed by fresh looks, and a page
+that stands still must supply them too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from deltawire.config import FetchConfig
+from deltawire.formats.base import Unreadable
+from deltawire.model import (
+    Document,
+    Failed,
+    Feed,
+    FeedRef,
+    FetchState,
+    Look,
+    LookSummary,
+    Observation,
+    Reading,
+    Retired,
+    Unchanged,
+    is_failing,
+)
+from deltawire.poller import schedule
+from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
+from deltawire.telemetry import redact
+
+GONE_LOOKS = 2
+"""Consecutive answers 410 after which a feed is gone: once can be an accident."""
+
+_LOOKS_KEPT = 10
+_PROBLEMS_KEPT = 20
+_LONGEST_DETAIL = 500
+
+
+class Readout(msgspec.Struct, frozen=True, kw_only=True):
+    """A reading with its digest, which costs as much as reading and is taken beside it, off the event loop."""
+
+    reading: Reading
+    digest: str
+
+
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+    state: FetchState
+    observation: Observation | None
+    outcome: schedule.Outcome
+
+
+def readout(reading: Reading) -> Readout:
+    """The digest covers what the differ sees: entries, feed, coverage, and which reader produced them."""
+    seen = (reading.entries, reading.feed, reading.coverage, reading.format, reading.version)
+    return Readout(reading=reading, digest=hashlib.blake2b(msgspec.json.encode(seen), digest_size=16).hexdigest())
+
+
+def reader_of(reading: Reading) -> str:
+    return f"{reading.format}:{reading.version}"
+
+
+def reference(feed: Feed) -> FeedRef:
+    return FeedRef(id=feed.id, url=redact(feed.url), tags=feed.tags, series=feed.series, generation=feed.generation)
+
+
+def start(feed: Feed, state: FetchState | None) -> FetchState:
+    """The state to go on with. A feed added again begins anew; one with another URL or format is read anew."""
+    if state is None or state.generation != feed.generation:
+        return FetchState(generation=feed.generation, url=feed.url)
+    if state.url != feed.url:
+        state = msgspec.structs.replace(
+            state,
+            state="retrying" if state.state == "gone" else state.state,
+            url=feed.url,
+            next_poll_at=None,
+            retry_after=None,
+        )
+    elif feed.format == "auto" or state.reader is None or state.reader.startswith(f"{feed.format}:"):
+        return state
+    return msgspec.structs.replace(state, etag=None, last_modified=None, target=None, body_hash=None, reader=None)
+
+
+def validators(state: FetchState, readers: Collection[str]) -> Validators:
+    """What to ask with: nothing where a 304 could not be understood, or where a better reader has come since."""
+    if state.digest is None or state.reader not in readers:
+        return Validators()
+    return Validators(etag=state.etag, last_modified=state.last_modified, target=state.target)
+
+
+def needs_reading(state: FetchState, fetched: Fetched, readers: Collection[str]) -> bool:
+    """Whether the body is other than the one that ``state.digest`` was read from, by a reader still in use."""
+    if fetched.status == 304:
+        return False
+    return state.digest is None or state.reader not in readers or fetched.body_hash != state.body_hash
+
+
+def conclude(
+    feed: Feed,
+    state: FetchState,
+    look: Look,
+    outcome: Fetched | Failure,
+    read: Readout | Unreadable | None,
+    *,
+    fetch: FetchConfig,
+    removal_looks: int,
+) -> Conclusion:
+    """What follows from a look, whose times are those of ``look``.
+
+    ``read`` is null exactly if the body need not be read again (``needs_reading``).
+    """
+    if isinstance(read, Unreadable) and isinstance(outcome, Fetched):
+        outcome = Failure(cause=read.code, detail=str(read), status=outcome.status, duration_s=outcome.duration_s)
+        return _failed(feed, state, look, outcome, fetch)
+    if isinstance(outcome, Failure):
+        return _failed(feed, state, look, outcome, fetch)
+    assert not isinstance(read, Unreadable)
+    return _succeeded(feed, state, look, outcome, read, fetch, removal_looks)
+
+
+def _succeeded(
+    feed: Feed,
+    state: FetchState,
+    look: Look,
+    fetched: Fetched,
+    read: Readout | None,
+    fetch: FetchConfig,
+    removal_looks: int,
+) -> Conclusion:
+    now = look.fetched_at
+    digest = state.digest if read is None else read.digest
+    assert digest is not None
+    changed = digest != state.digest
+    recovered = state.attempts > 0
+    owes = not changed and (state.owed > 0 or recovered)
+    live = state.live if read is None else read.reading.feed.live
+    health: Literal["ok", "ended"] = "ended" if live is False else "ok"
+    after = msgspec.structs.replace(
+        state,
+        state=health,
+        since=state.since if state.state == health else now,
+        url=feed.url,
+        digest=digest,
+        live=live,
+        owed=removal_looks + 1 if changed else max(0, state.owed - owes),
+        attempts=0,
+        failing_since=None,
+        last_read_at=now,
+        last_change_at=now if changed else state.last_change_at,
+        retry_after=None,
+        looks=_with(state, look, fetched, "changed" if changed else "unchanged"),
+    )
+    # A 304 may bring new validators, and one that brings none confirms the old (RFC 9110, 15.4.5).
+    given = fetched.validators
+    after = msgspec.structs.replace(
+        after,
+        etag=given.etag or (state.etag if fetched.status == 304 else None),
+        last_modified=given.last_modified or (state.last_modified if fetched.status == 304 else None),
+        target=given.target,
+        body_hash=state.body_hash if fetched.status == 304 else fetched.body_hash,
+    )
+    if read is not None:
+        after = msgspec.structs.replace(
+            after, reader=reader_of(read.reading), problems=read.reading.problems[:_PROBLEMS_KEPT]
+        )
+    outcome: schedule.Outcome = "changed" if changed else "unchanged"
+    after = _planned(feed, after, outcome, now, fetch, fetched.fresh_for)
+    observation: Observation | None = None
+    if changed and read is not None:
+        observation = Document(**_fields(look), reading=read.reading, digest=digest, cache=fetched.cache)
+    elif owes:
+        observation = Unchanged(**_fields(look), digest=digest, cache=fetched.cache)
+    return Conclusion(state=after, observation=observation, outcome=outcome)
+
+
+def _failed(feed: Feed, state: FetchState, look: Look, failure: Failure, fetch: FetchConfig) -> Conclusion:
+    now = look.fetched_at
+    detail = failure.detail[:_LONGEST_DETAIL].encode("utf-8", "replace").decode()
+    failure = msgspec.structs.replace(failure, detail=detail)
+    attempts = state.attempts + 1
+    ever_read = state.last_read_at is not None
+    last_status = state.looks[-1].status if state.looks else None
+    gone = failure.cause == GONE and last_status == failure.status and attempts >= GONE_LOOKS
+    failing = is_failing(attempts, ever_read=ever_read)
+    health: Literal["gone", "failing", "retrying"] = "gone" if gone else "failing" if failing else "retrying"
+    since = state.failing_since or look.began_at
+    after = msgspec.structs.replace(
+        state,
+        state=health,
+        since=state.since if state.state == health else now,
+        url=feed.url,
+        attempts=attempts,
+        failing_since=since,
+        retry_after=failure.retry_after,
+        looks=_with(state, look, failure, "failed"),
+    )
+    if gone:
+        after = msgspec.structs.replace(after, next_poll_at=None)
+        return Conclusion(state=after, observation=Retired(**_fields(look), cause="gone"), outcome="failed")
+    after = _planned(feed, after, "failed", now, fetch, None)
+    observation = Failed(
+        **_fields(look),
+        cause=failure.cause,
+        detail=failure.detail,
+        attempts=attempts,
+        since=since,
+        ever_read=ever_read,
+        status=failure.status,
+        next_poll_at=after.next_poll_at,
+    )
+    return Conclusion(state=after, observation=observation, outcome="failed")
+
+
+def _planned(
+    feed: Feed,
+    state: FetchState,
+    outcome: schedule.Outcome,
+    now: datetime,
+    fetch: FetchConfig,
+    fresh_for: float | None,
+) -> FetchState:
+    plan = schedule.plan(feed, state, outcome, now, fetch, fresh_for)
+    return msgspec.structs.replace(state, interval=plan.interval, next_poll_at=plan.next_poll_at)
+
+
+def _with(
+    state: FetchState, look: Look, outcome: Fetched | Failure, result: schedule.Outcome
+) -> tuple[LookSummary, ...]:
+    failure = outcome if isinstance(outcome, Failure) else None
+    summary = LookSummary(
+        at=look.began_at,
+        poll_id=look.poll_id,
+        outcome=result,
+        duration_s=round(outcome.duration_s, 4),
+        status=outcome.status,
+        bytes=len(outcome.body) if isinstance(outcome, Fetched) else 0,
+        detail=failure.detail if failure else None,
+    )
+    return (*state.looks, summary)[-_LOOKS_KEPT:]
+
+
+def _fields(look: Look) -> dict[str, Any]:
+    return msgspec.structs.asdict(look)

@@ -1,0 +1,100 @@
+"""When to look at a feed again. Pure: everything follows from the state of the feed and ``now``.
+
+A look that found a change is followed by one after ``min_interval``. Each look without a change lengthens the
+interval by half, up to ``live_interval`` while the blog is open, else up to ``max_interval``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from deltawire.config import FetchConfig
+from deltawire.model import Feed, FetchState
+
+Outcome = Literal["changed", "unchanged", "failed"]
+
+GROWTH = 1.5
+OPEN_FOR = timedelta(hours=1)
+"""A blog that does not say whether it is open counts as open for so long after its last change."""
+
+_JITTER = 0.25
+_SPREAD_STEP = 0.02
+_LONGEST_SPREAD = 15.0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """``interval`` is the feed's cadence in seconds, without what Retry-After or a failure add to it."""
+
+    interval: float
+    next_poll_at: datetime
+
+
+def plan(
+    feed: Feed,
+    state: FetchState,
+    outcome: Outcome,
+    now: datetime,
+    fetch: FetchConfig,
+    fresh_for: float | None = None,
+) -> Plan:
+    """When to poll next, ``state`` being that after the look.
+
+    The wait lies within the feed's interval bounds; only ``state.retry_after`` can make it longer.
+    ``fresh_for`` is for how many seconds the source says that asking again is useless.
+    """
+    low, high = bounds(feed)
+    if outcome == "failed":
+        interval = state.interval or low
+        wait = min(low * 2.0 ** min(state.attempts, 40), high)
+        # Downwards, so that it stays within the bounds, and never the same for two feeds that fail together.
+        wait = max(low, wait * (1 - _JITTER * jitter(feed.id, state.attempts)))
+    else:
+        ceiling = min(max(fetch.live_interval, low), high) if is_open(state, now) else high
+        if state.state == "ended":
+            interval = high
+        elif outcome == "changed":
+            interval = min(low, ceiling)
+        else:
+            interval = min(max(state.interval, low) * GROWTH, ceiling)
+        wait = min(max(interval, fresh_for or 0), high)
+    due = now + timedelta(seconds=wait)
+    if state.retry_after is not None:
+        due = max(due, state.retry_after)
+    return Plan(interval=interval, next_poll_at=due)
+
+
+def is_open(state: FetchState, now: datetime) -> bool:
+    """Whether the blog is being written, as far as can be told."""
+    if state.live is not None:
+        return state.live
+    return state.last_change_at is not None and now - state.last_change_at <= OPEN_FOR
+
+
+def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig, feeds: int) -> datetime:
+    """When to look first after a start, of so many feeds that start together.
+
+    What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval.
+    One feed alone is looked at immediately; many are spread out.
+    """
+    spread = min((feeds - 1) * _SPREAD_STEP, _LONGEST_SPREAD, fetch.live_interval)
+    due = now + timedelta(seconds=max(0.0, spread) * jitter(feed.id, 0))
+    if state.next_poll_at is not None:
+        due = max(due, min(state.next_poll_at, now + timedelta(seconds=bounds(feed)[1])))
+    if state.retry_after is not None:
+        due = max(due, state.retry_after)
+    return due
+
+
+def bounds(feed: Feed) -> tuple[float, float]:
+    """The shortest and the longest interval; a maximum below the minimum counts as the minimum."""
+    return feed.min_interval, max(feed.min_interval, feed.max_interval)
+
+
+def jitter(feed_id: str, attempt: int) -> float:
+    """A number in [0, 1) that always is the same for a feed and an attempt."""
+    raw = hashlib.blake2b(f"{feed_id}/{attempt}".encode(), digest_size=8).digest()
+    return int.from_bytes(raw) / 2**64
