@@ -1,0 +1,65 @@
+"""A blog as the Guardian Content API answers with ``show-blocks=all``: every block, newest first."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from deltawire.press.blog import Blog, Post
+from deltawire.press.feeds import zulu
+from deltawire.press.noise import Noise
+
+_ATTRIBUTES = {"key-event": "keyEvent", "pinned": "pinned", "summary": "summary"}
+
+
+def content_api(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> str:
+    path = urlsplit(blog.url).path.strip("/")
+    first = posts[-1].created_at if posts else blog.modified_at
+    content = {
+        "id": path,
+        "type": "liveblog",
+        "sectionId": blog.section.lower(),
+        "sectionName": blog.section,
+        "webPublicationDate": zulu(first),
+        "webTitle": blog.title,
+        "webUrl": blog.url,
+        "apiUrl": f"https://content.api.example/{path}",
+        "fields": {
+            "headline": blog.title,
+            "trailText": blog.standfirst,
+            "lastModified": zulu(blog.modified_at),
+            "liveBloggingNow": "false" if blog.ended else "true",
+        },
+        "tags": [
+            {"id": _profile(author), "type": "contributor", "webTitle": author}
+            for author in sorted({post.author for post in posts})
+        ],
+        "blocks": {"body": [_block(post, noise) for post in posts], "totalBodyBlocks": len(posts)},
+        "isHosted": False,
+    }
+    return noise.json({"response": {"status": "ok", "userTier": "developer", "total": 1, "content": content}})
+
+
+def _profile(author: str) -> str:
+    return "profile/" + re.sub(r"[^a-z]", "", author.lower())
+
+
+def _block(post: Post, noise: Noise) -> dict[str, Any]:
+    block: dict[str, Any] = {
+        "id": post.id,
+        "bodyHtml": noise.body(post),
+        "bodyTextSummary": post.text,
+        "attributes": {_ATTRIBUTES[label]: True for label in sorted(post.labels)},
+        "published": True,
+        "createdDate": zulu(post.created_at),
+        "firstPublishedDate": zulu(post.created_at),
+        "publishedDate": zulu(post.updated_at or post.created_at),
+        "lastModifiedDate": zulu(post.updated_at or post.created_at),
+        "contributors": [_profile(post.author)],
+        "createdBy": {"email": "desk@example.invalid"},
+        "elements": [],
+    }
+    if post.title is not None:
+        block["title"] = post.title
+    return block

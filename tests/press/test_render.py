@@ -1,0 +1,184 @@
+"""Every render is a valid document of its format, by parsers that the press does not use."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from html import unescape
+from random import Random
+from typing import Any
+
+import feedparser
+import pytest
+from lxml import html as lxml_html
+
+from deltawire.press.blog import Blog, Post
+from deltawire.press.chance import Publisher
+from deltawire.press.render import FORMATS, FormatName, render
+
+ALL: list[FormatName] = list(FORMATS)
+SEEDS = [None, 1, 2, 3]
+Read = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def blog() -> Blog:
+    """A blog with every kind of post: titled or not, edited, labelled, with awkward characters."""
+    publisher = Publisher(7, "json-feed", opening=40)
+    for _ in range(60):
+        publisher.step()
+    return publisher.blog
+
+
+def visible_text(fragment: str) -> str:
+    """The text of an HTML fragment without relative times, by lxml."""
+    root = lxml_html.fragment_fromstring(fragment, create_parent="div")
+    for stamp in list(root.iter("time")):
+        stamp.drop_tree()
+    for block in root.iter("p", "li", "blockquote", "ul"):
+        block.tail = " " + (block.tail or "")
+    return " ".join(root.text_content().split())
+
+
+def read_syndicated(body: bytes) -> list[Read]:
+    parsed = feedparser.parse(body)
+    assert not parsed.bozo, parsed.get("bozo_exception")
+    return [
+        {
+            "id": item.id,
+            "title": item.get("title") or None,
+            "text": visible_text(item.content[0].value),
+            "author": item.author,
+            "at": item.published_parsed[:6],
+            "labels": {tag.term for tag in item.get("tags", ())},
+        }
+        for item in parsed.entries
+    ]
+
+
+def moment(text: str) -> tuple[int, ...]:
+    return datetime.fromisoformat(text).utctimetuple()[:6]
+
+
+def read_json_feed(body: bytes) -> list[Read]:
+    feed = json.loads(body)
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    return [
+        {
+            "id": item["id"],
+            "title": item.get("title"),
+            "text": visible_text(item["content_html"]),
+            "author": item["authors"][0]["name"],
+            "at": moment(item["date_published"]),
+            "labels": set(item.get("tags", ())),
+        }
+        for item in feed["items"]
+    ]
+
+
+def read_page(body: bytes) -> list[Read]:
+    page = lxml_html.document_fromstring(body.decode())
+    scripts = [script for script in page.iter("script") if script.get("type") == "application/ld+json"]
+    records = [json.loads(script.text or "") for script in scripts]
+    assert len(records) == 3
+    (live,) = (record for record in records if record["@type"] == "LiveBlogPosting")
+    shown = [article.get("id") for article in page.iter("article")]
+    assert shown == [update["@id"].partition("#")[2] for update in live["liveBlogUpdate"]]
+    return [
+        {
+            "id": update["@id"],
+            "title": unescape(update["headline"]) if "headline" in update else None,
+            "text": visible_text(unescape(update["articleBody"])),
+            "author": update["author"]["name"],
+            "at": moment(update["datePublished"]),
+        }
+        for update in live["liveBlogUpdate"]
+    ]
+
+
+def read_guardian(body: bytes) -> list[Read]:
+    content = json.loads(body)["response"]["content"]
+    assert content["fields"]["liveBloggingNow"] in ("true", "false")
+    names = {tag["id"]: tag["webTitle"] for tag in content["tags"]}
+    labels = {"keyEvent": "key-event", "pinned": "pinned", "summary": "summary"}
+    for block in content["blocks"]["body"]:
+        assert re.fullmatch("[0-9a-f]{24}", block["id"])
+    return [
+        {
+            "id": block["id"],
+            "title": block.get("title"),
+            "text": visible_text(block["bodyHtml"]),
+            "author": names[block["contributors"][0]],
+            "at": moment(block["firstPublishedDate"]),
+            "labels": {labels[name] for name, on in block["attributes"].items() if on},
+        }
+        for block in content["blocks"]["body"]
+    ]
+
+
+READERS = {
+    "rss": read_syndicated,
+    "atom": read_syndicated,
+    "json-feed": read_json_feed,
+    "json-ld": read_page,
+    "guardian": read_guardian,
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", [name for name in ALL if name != "text"])
+def test_a_render_carries_every_post_exactly(blog: Blog, name: FormatName, seed: int | None) -> None:
+    read = READERS[name](render(blog, name, noise=None if seed is None else Random(seed)))
+    assert len(read) == len(blog.posts)
+    for entry, post in zip(read, blog.posts, strict=True):
+        assert entry["id"].endswith(post.id)
+        assert entry == expected(entry, post)
+
+
+def expected(entry: Read, post: Post) -> Read:
+    return {
+        "id": entry["id"],
+        "title": post.title,
+        "text": post.text,
+        "author": post.author,
+        "at": post.created_at.utctimetuple()[:6],
+    } | ({"labels": set(post.labels)} if "labels" in entry else {})
+
+
+def test_flattened_text_has_times_titles_and_texts_in_one_line(blog: Blog) -> None:
+    lines = render(blog, "text").decode().split("\n\n")
+    assert lines[:4] == [blog.section, blog.title, blog.standfirst, blog.title]
+    assert "\n" not in lines[4]
+    assert lines[5].startswith("Related Articles")
+    at = 0
+    for post in blog.posts:
+        at = lines[4].index(" ".join(filter(None, (post.title, post.text))), at)
+    assert re.match(r"\d{1,2}\.\d\d[ap]m GMT ", lines[4])
+    assert lines[4].count("Updated at") == sum(post.updated_at is not None for post in blog.posts)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_noise_makes_every_render_differ_and_a_seed_repeats_it(blog: Blog, name: FormatName) -> None:
+    bodies = [render(blog, name, noise=Random(seed)) for seed in range(8)]
+    assert len(set(bodies)) == 8
+    assert bodies == [render(blog, name, noise=Random(seed)) for seed in range(8)]
+    assert render(blog, name) == render(blog, name)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_window_leaves_out_the_oldest(blog: Blog, name: FormatName) -> None:
+    body = render(blog, name, window=3)
+    whole = render(blog, name)
+    assert len(body) < len(whole)
+    if name != "text":
+        assert [entry["id"][-24:] for entry in READERS[name](body)] == [post.id for post in blog.posts[:3]]
+
+
+def test_the_noise_is_what_it_claims_to_be(blog: Blog) -> None:
+    """Tracking parameters, element ids, relative times, cache busters and references all occur."""
+    pages = "".join(render(blog, "json-ld", noise=Random(seed)).decode() for seed in range(5))
+    for sign in ("utm_source=", "fbclid=", "minutes ago", "?cb=", "data-block", "rsquo;", "css-", "rendered "):
+        assert sign in pages
+    assert "utm_source=" not in render(blog, "json-ld").decode()
+    assert set(FORMATS) == set(READERS) | {"text"}
