@@ -103,7 +103,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dataschema(self) -> str:
-        return f"{SCHEMA_BASE}{self.type}:1.0.0"
+        return f"{SCHEMA_BASE}{'entry' if isinstance(self.data, EntryData) else 'feed'}:1.0.0"
 
     @property
     def feed_id(self) -> str:

@@ -1,0 +1,43 @@
+"""Documents named on the command line: files and URLs, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deltawire.cli.main import Failure, Misuse
+from deltawire.config import FetchConfig
+from deltawire.formats import registry
+from deltawire.formats.base import Raw
+from deltawire.model import Reading
+
+
+def saved(path: str) -> Raw:
+    """A saved document. Nothing is known of when and from where it came."""
+    try:
+        body = Path(path).read_bytes()
+    except OSError as error:
+        raise Misuse(
+            f"{path}: {error.strerror}; give a file that can be read, or a URL with http:// or https://"
+        ) from None
+    return Raw(body=body, url=Path(path).absolute().as_uri())
+
+
+async def fetched(url: str, config: FetchConfig) -> Raw:
+    from deltawire.poller.fetch import FetchError, fetch_once
+
+    try:
+        return await fetch_once(url, config)
+    except FetchError as error:
+        raise Failure(str(error)) from None
+
+
+def read(raw: Raw, format_: str) -> Reading:
+    """Read a document.
+
+    Raises:
+        Misuse: there is no such format.
+        Unreadable: see there.
+    """
+    if format_ != "auto" and format_ not in registry.NAMES:
+        raise Misuse(f"there is no format {format_!r}; known: auto, {', '.join(registry.NAMES)}")
+    return registry.read(raw, format_)

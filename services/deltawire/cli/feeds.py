@@ -1,0 +1,100 @@
+"""``deltawire feeds``: the feeds of a running deployment. Changes go through the log, to the running process."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+import msgspec
+import orjson
+
+from deltawire import config_rules, telemetry, wanted
+from deltawire.cli.main import Failure, Misuse
+from deltawire.log.engines import open_log
+from deltawire.log.port import Log, snapshot
+from deltawire.log.topics import Topics
+from deltawire.model import Feed, FetchState
+from deltawire.settings import Settings
+
+
+async def main(arguments: argparse.Namespace, settings: Settings) -> None:
+    topics = Topics(settings.config.kafka.topic_prefix)
+    log = await open_log(settings.config.log.url, topics, role="guest")
+    try:
+        feeds = await wanted.read(log, topics)
+        match arguments.action:
+            case "list":
+                await _list(log, topics, feeds, arguments)
+            case "add":
+                await _add(log, topics, feeds, arguments)
+            case "remove":
+                await _remove(log, topics, _one(feeds, arguments.id), settings)
+            case action:
+                await _pause(log, topics, _one(feeds, arguments.id), paused=action == "pause")
+    finally:
+        await log.close()
+
+
+def _one(feeds: dict[str, Feed], feed_id: str) -> Feed:
+    if feed_id not in feeds:
+        raise Failure(f"there is no feed {feed_id!r}; known: {', '.join(feeds) or 'none'}")
+    return feeds[feed_id]
+
+
+async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:
+    states: dict[str, FetchState] = {}
+    async for record in snapshot(log, topics.fetch_state):
+        if record.key is not None and record.value is not None:
+            states[record.key] = msgspec.json.decode(record.value, type=FetchState)
+    for feed in feeds.values():
+        state = states.get(feed.id)
+        name = "paused" if feed.paused else state.state if state else "new"
+        if arguments.json:
+            shown = {
+                "id": feed.id,
+                "url": telemetry.redact(feed.url),
+                "format": feed.format,
+                "tags": feed.tags,
+                "paused": feed.paused,
+                "state": name,
+                "since": state and state.since,
+                "last_read_at": state and state.last_read_at,
+                "next_poll_at": state and state.next_poll_at,
+            }
+            print(orjson.dumps(shown, option=orjson.OPT_UTC_Z).decode())
+        else:
+            print(f"{feed.id:<32}  {name:<9}  {telemetry.redact(feed.url)}")
+
+
+async def _add(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:
+    feed_id = arguments.id or wanted.named(arguments.url, feeds)
+    for mistake in (config_rules.feed_id_mistake(feed_id), config_rules.url_mistake(arguments.url)):
+        if mistake:
+            raise Misuse(f"feeds add: {mistake}")
+    if not 0 < arguments.min_interval <= arguments.max_interval:
+        raise Misuse("feeds add: --min-interval must be more than 0 and at most --max-interval")
+    if feed_id in feeds:
+        raise Failure(f"feed {feed_id} is already followed; remove it first, or give this one another --id")
+    feed = Feed(
+        id=feed_id,
+        url=arguments.url,
+        format=arguments.format,
+        min_interval=arguments.min_interval,
+        max_interval=arguments.max_interval,
+        tags=tuple(arguments.tags),
+        generation=wanted.generation(datetime.now(UTC)),
+    )
+    await wanted.write(log, topics, [feed])
+    print(feed_id)
+
+
+async def _remove(log: Log, topics: Topics, feed: Feed, settings: Settings) -> None:
+    await wanted.forget(log, topics, feed.id)
+    if any(configured.id == feed.id for configured in settings.config.feeds):
+        print(
+            f"{feed.id} is removed, but {settings.path} names it too: remove it there, or the next start adds it again"
+        )
+
+
+async def _pause(log: Log, topics: Topics, feed: Feed, *, paused: bool) -> None:
+    await wanted.write(log, topics, [msgspec.structs.replace(feed, paused=paused)])

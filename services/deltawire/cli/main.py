@@ -1,0 +1,170 @@
+"""``deltawire``: arguments, exit statuses, and errors as one clear sentence."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import deltawire
+from deltawire.log.port import LogError
+from deltawire.settings import ConfigError, Settings, load
+from deltawire.store.port import StoreError
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+class Failure(Exception):
+    """The command ran and failed; the message is for the user."""
+
+
+class Misuse(Exception):
+    """The command line is wrong; the message is for the user."""
+
+
+EPILOG = """\
+first steps:
+  deltawire check https://news.example/live      what deltawire makes of a page, feed or file
+  deltawire run https://news.example/live        follow it; the web page's address is printed
+  deltawire tail                                 in another terminal: the change events
+
+exit status: 0 done; 1 it ran and failed; 2 the command line or the configuration is wrong.
+Logs go to standard error; one JSON object a line when that is no terminal.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="deltawire",
+        description="Live blogs in, change events out.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"deltawire {deltawire.__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, module: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(module=module, function=name)
+        added.add_argument("--config", metavar="FILE", help="configuration (default: ./deltawire.toml if it is there)")
+        return added
+
+    run = command(
+        "run",
+        "run",
+        "poller, differ, storage, alerting and gateway in one process",
+        "With URLs it needs no configuration. Stop it with Ctrl-C: nothing is lost, it goes on where it was.\n\n"
+        "  deltawire run https://news.example/live\n"
+        "  deltawire run --config desk.toml",
+    )
+    run.add_argument("urls", nargs="*", metavar="URL", help="feeds to follow beside the configured ones")
+    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+
+    tail = command(
+        "tail",
+        "tail",
+        "the event stream",
+        "  deltawire tail --from-beginning --no-follow --json | jq .type",
+    )
+    tail.add_argument("--from-beginning", action="store_true", help="all events still kept, then the new ones")
+    tail.add_argument("--feed", metavar="ID", help="this feed only")
+    tail.add_argument("--json", action="store_true", help="one CloudEvent (structured JSON) a line")
+    tail.add_argument("--no-follow", action="store_true", help="stop at the end instead of waiting for more")
+
+    check = command(
+        "check",
+        "check",
+        "fetch or read one document and show what deltawire makes of it",
+        "The tool to reach for first: it shows the format, the entries, in what order and time zone they were\n"
+        "understood, and what was not. Exit status 1 when the document cannot be read.\n\n"
+        "  deltawire check https://news.example/live\n"
+        "  deltawire check saved.html --json",
+    )
+    check.add_argument("document", metavar="URL_OR_FILE")
+    check.add_argument("--format", default="auto", metavar="F", help="read it as this format (default: auto)")
+    check.add_argument("--json", action="store_true")
+
+    diff = command("diff", "diff", "the events between two saved documents", "  deltawire diff before.xml after.xml")
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW")
+    diff.add_argument("--format", default="auto", metavar="F", help="read both as this format (default: auto)")
+    diff.add_argument("--json", action="store_true", help="one CloudEvent (structured JSON) a line")
+
+    explain = command(
+        "explain",
+        "explain",
+        "the last decisions of the differ, also those that led to no event",
+        "  deltawire explain --feed europe-live",
+    )
+    explain.add_argument("--feed", metavar="ID", required=True)
+    explain.add_argument("--entry", metavar="ID", help="the decisions on this entry")
+    explain.add_argument("--json", action="store_true", help="one decision a line")
+
+    demo = command(
+        "demo",
+        "demo",
+        "the whole pipeline on three invented live blogs that a bundled publisher plays",
+        "Needs no network and no configuration. Its data is in var/demo and begins anew each time.",
+    )
+    demo.add_argument("--speed", type=float, default=60, help="story seconds a second (default: 60)")
+
+    _feeds_parser(command("feeds", "feeds", "the feeds of a running deployment"))
+
+    config = command("config", "config", "check or show the configuration")
+    config.add_argument("action", choices=["check", "show"], help="every mistake, or every value and its origin")
+    return root
+
+
+def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
+    actions = feeds.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="the wanted feeds and their state")
+    listing.add_argument("--json", action="store_true", help="one feed a line")
+    add = actions.add_parser("add", help="follow a feed")
+    add.add_argument("url", metavar="URL")
+    add.add_argument("--id", help="[a-z0-9-]+ (default: made from the address)")
+    add.add_argument("--format", default="auto", metavar="F")
+    add.add_argument("--min-interval", type=float, default=10, metavar="S", help="seconds (default: 10)")
+    add.add_argument("--max-interval", type=float, default=900, metavar="S", help="seconds (default: 900)")
+    add.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")
+    for name, summary in (
+        ("remove", "stop following and forget; adding it again starts a new epoch"),
+        ("pause", "stop polling until resumed"),
+        ("resume", "poll again"),
+    ):
+        action = actions.add_parser(name, help=summary)
+        action.add_argument("id", metavar="ID")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        settings: Settings = load(arguments.config)
+        module = importlib.import_module(f"deltawire.cli.{arguments.module}")
+        asyncio.run(module.main(arguments, settings))
+    except ConfigError as error:
+        return _complain(str(error), USAGE)
+    except Misuse as error:
+        return _complain(f"deltawire {arguments.command}: {error}", USAGE)
+    except (Failure, LogError, StoreError) as error:
+        return _complain(f"deltawire {arguments.command}: {error}", FAILED)
+    except KeyboardInterrupt:
+        return OK
+    except BrokenPipeError:
+        # The reader of our output has gone (head, say); keep Python from saying so when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(sentence, file=sys.stderr)
+    return status

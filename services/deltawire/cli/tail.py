@@ -1,0 +1,43 @@
+"""``deltawire tail``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from deltawire import events
+from deltawire.cli.words import describe
+from deltawire.log.engines import open_log
+from deltawire.log.port import Record
+from deltawire.log.topics import Topics
+from deltawire.settings import Settings
+
+
+async def main(arguments: argparse.Namespace, settings: Settings) -> None:
+    topics = Topics(settings.config.kafka.topic_prefix)
+    log = await open_log(settings.config.log.url, topics, role="guest")
+    try:
+        bounds = await log.bounds(topics.events)
+        ends = {p: end for p, (_, end) in bounds.items()}
+        start = {p: begin for p, (begin, _) in bounds.items()} if arguments.from_beginning else ends
+        reader = await log.reader(topics.events, start)
+        try:
+            while not arguments.no_follow or any(reader.positions[p] < end for p, end in ends.items()):
+                for record in await reader.poll():
+                    _print(record, arguments)
+                sys.stdout.flush()
+        finally:
+            await reader.close()
+    finally:
+        await log.close()
+
+
+def _print(record: Record, arguments: argparse.Namespace) -> None:
+    if arguments.feed is not None and record.key != arguments.feed:
+        return
+    try:
+        event = events.decode(record.headers, record.value)
+    except ValueError as error:
+        print(f"{record.topic}/{record.partition}@{record.offset} is skipped: {error}", file=sys.stderr)
+        return
+    print(event.structured().decode() if arguments.json else describe(event))

@@ -1,0 +1,180 @@
+"""The configuration: precedence, and every mistake at once with its line and its mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deltawire.config import Config
+from deltawire.settings import ConfigError, Settings, load
+
+CONTRACT = """\
+[log]
+url = "sqlite:///var/deltawire/log.db"
+[store]
+url = "sqlite:///var/deltawire/store.db"
+[kafka]
+topic_prefix = "deltawire"
+partitions = 12
+replication_factor = 3
+[events]
+source = "urn:deltawire:default"
+[fetch]
+allow_private_networks = false
+per_host_connections = 4
+per_host_rate = 2.0
+live_interval = 15
+[ops]
+port = 0
+[[feeds]]
+id = "europe-live"
+url = "https://example.org/europe/live"
+format = "auto"
+min_interval = 10
+max_interval = 900
+tags = ["world"]
+[[series]]
+id = "europe"
+url = "https://example.org/europe"
+match = "Europe live"
+"""
+
+
+def loaded(tmp_path: Path, text: str, **environ: str) -> Settings:
+    path = tmp_path / "deltawire.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(str(path), environ)
+
+
+def mistakes(tmp_path: Path, text: str, **environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        loaded(tmp_path, text, **environ)
+    return [str(m).replace(str(tmp_path / "deltawire.toml"), "F") for m in raised.value.mistakes]
+
+
+def test_the_file_of_the_contract_holds_the_defaults(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, CONTRACT)
+    bare = Config()
+    for section in ("log", "store", "kafka", "events", "fetch", "ops"):
+        assert getattr(settings.config, section) == getattr(bare, section)
+    assert settings.config.feeds[0].tags == ("world",)
+
+
+def test_a_series_is_warned_about_until_it_is_followed(tmp_path: Path) -> None:
+    (warning,) = loaded(tmp_path, CONTRACT).warnings
+    assert warning.where.endswith("deltawire.toml:25")
+    assert "series europe" in warning.message
+
+
+def test_every_mistake_is_told_at_once_with_its_line_and_its_mend(tmp_path: Path) -> None:
+    text = """\
+[fetch]
+per_host_rates = 2
+timeout = "soon"
+
+[[feeds]]
+id = "Europe Live"
+url = "ftp://example.org/"
+
+[[feeds]]
+url = "https://example.org/"
+min_intervall = 3
+
+[[rules]]
+id = "r"
+regex = "("
+"""
+    found = mistakes(tmp_path, text)
+    assert found == [
+        "F:2: fetch.per_host_rates: unknown key; did you mean per_host_rate?",
+        "F:11: feeds[1].min_intervall: unknown key; did you mean min_interval?",
+        "F:3: fetch.timeout: expected float, got str",
+        "F:9: feeds[1]: lacks id",
+    ]
+
+
+def test_what_is_of_the_right_shape_is_checked_for_sense(tmp_path: Path) -> None:
+    text = """\
+[store]
+url = "mysql://x"
+[[feeds]]
+id = "Europe Live"
+url = "ftp://example.org/"
+max_interval = 1
+[[feeds]]
+id = "b"
+url = "https://example.org/"
+[[feeds]]
+id = "b"
+url = "https:///path"
+[[channels]]
+id = "desk"
+url = "https://example.org/hook"
+secret = "whsec_c2hvcnQ="
+[[rules]]
+id = "r"
+regex = "("
+channels = ["desk", "desc"]
+"""
+    found = "\n".join(mistakes(tmp_path, text))
+    for expected in (
+        "F:2: store.url: ",
+        "F:4: feeds[0].id: 'Europe Live' must be",
+        "F:5: feeds[0].url: must begin with http",
+        "F:6: feeds[0].max_interval: 1",
+        "F:11: feeds[2].id: 'b' is used twice",
+        "F:12: feeds[2].url: names no host",
+        "F:16: channels[0].secret: must be whsec_",
+        "F:19: rules[0].regex: is no regular expression",
+        "F:20: rules[0].channels: no channel 'desc'; known: desk, log",
+    ):
+        assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[feeds]\nid = 'x'\n", "F:1: feeds: must be written as [[feeds]]"),
+        ("fetch = 3\n", "F:1: fetch: must be a table, written as [fetch]"),
+        ("[fetch\n", "F:1: is not TOML"),
+        ("[fetsch]\n", "F:1: fetsch: unknown key; did you mean fetch?"),
+    ],
+)
+def test_a_wrong_shape_is_one_sentence(tmp_path: Path, text: str, expected: str) -> None:
+    (found,) = mistakes(tmp_path, text)
+    assert found.startswith(expected)
+
+
+def test_the_environment_wins_and_is_named_as_the_origin(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, "[fetch]\ntimeout = 5\n", DELTAWIRE_FETCH__TIMEOUT="7.5", DELTAWIRE_OPS__PORT="9090")
+    assert settings.config.fetch.timeout == 7.5
+    assert settings.config.ops.port == 9090
+    assert settings.origins["fetch.timeout"] == "environment DELTAWIRE_FETCH__TIMEOUT"
+
+
+def test_a_mistake_in_the_environment_is_told(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, "", DELTAWIRE_FETCH__TIMOUT="5", DELTAWIRE_FETCH__ALLOW_PRIVATE_NETWORKS="maybe") == [
+        "environment: DELTAWIRE_FETCH__TIMOUT: unknown setting; did you mean DELTAWIRE_FETCH__TIMEOUT?",
+        "environment: DELTAWIRE_FETCH__ALLOW_PRIVATE_NETWORKS: expected bool, got str",
+    ]
+
+
+def test_variables_are_put_in_but_stay_in_the_addresses_of_feeds(tmp_path: Path) -> None:
+    text = '[events]\nsource = "urn:${DESK}"\n[[feeds]]\nid = "a"\nurl = "https://example.org/?key=${KEY}"\n'
+    config = loaded(tmp_path, text, DESK="night", KEY="hidden").config
+    assert config.events.source == "urn:night"
+    assert config.feeds[0].url == "https://example.org/?key=${KEY}"
+    assert mistakes(tmp_path, text, DESK="night") == [
+        "F:5: feeds[0].url: the environment variable KEY is not set; set it or write the value itself"
+    ]
+
+
+def test_lines_are_found_behind_strings_over_several_lines(tmp_path: Path) -> None:
+    text = '[[rules]]\nid = "r"\nany = [\n  "x",\n]\nregex = """\n[fetch]\n"""\nidd = 1\n'
+    assert mistakes(tmp_path, text) == ["F:9: rules[0].idd: unknown key; did you mean id?"]
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load(str(tmp_path / "none.toml"), {})
