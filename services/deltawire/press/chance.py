@@ -99,20 +99,18 @@ class Publisher:
         return self.steps[-1]
 
     def draw(self) -> bytes:
-        """The document as it would be served now; nobody looked."""
+        """The document as it is served now."""
         key = f"{self._seed}/{len(self.steps)}/{self._renders}"
         return render(self.blog, self.format, noise=Random(key), window=self.window)  # noqa: S311
 
-    async def look(self) -> bytes:
-        """The document, as one look at the feed: it enters the truth."""
-        body = self.draw()
+    async def look(self) -> None:
+        """Somebody was given the document: what it shows enters the truth. Call it right after ``draw``."""
         self._ledger.record(self.blog.newest(self.window))
         self.looks += 1
         if self._noisy:
             self._renders += 1
         async with self._looked:
             self._looked.notify_all()
-        return body
 
     async def looked(self, times: int) -> None:
         """Wait until the present state has been looked at that often."""

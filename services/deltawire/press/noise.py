@@ -67,10 +67,7 @@ class Noise:
 
     def text(self, value: str) -> str:
         """Escaped text for HTML: some spaces are line breaks, some characters are references."""
-        escaped = html.escape(value, quote=False)
-        if self._rng is None:
-            return escaped
-        return self._respaced(escaped)
+        return self._respaced(html.escape(value, quote=False))
 
     def body(self, post: Post) -> str:
         """The HTML of a post's body."""
@@ -108,11 +105,11 @@ class Noise:
         return f"<{name}{self.attributes(pairs)}>"
 
     def _respaced(self, text: str) -> str:
-        text = re.sub(" ", lambda _: self._space(), text)
-        return text.replace("’", "&rsquo;" if self.chance(0.3) else "&#8217;" if self.chance(0.3) else "’")
-
-    def _space(self) -> str:
-        return "\n" if self.chance(0.05) else "  " if self.chance(0.05) else " "
+        if self._rng is not None and " " in text and self.chance(0.5):
+            words = text.split(" ")
+            words[self._rng.randrange(len(words) - 1)] += self._rng.choice(("\n", " ", "\n  "))
+            text = " ".join(words)
+        return text.replace("’", self._rng.choice(("&rsquo;", "&#8217;", "’"))) if self._rng else text
 
     def _shuffled(self, value: Any) -> Any:
         if isinstance(value, dict):

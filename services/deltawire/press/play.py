@@ -67,7 +67,9 @@ def chance(publisher: Publisher, clock: Clock = utc_now) -> web.Application:
     modified = clock()
 
     async def feed() -> Copy:
-        return Copy(await publisher.look(), FORMATS[publisher.format].content_type, modified)
+        copy = Copy(publisher.draw(), FORMATS[publisher.format].content_type, modified)
+        await publisher.look()
+        return copy
 
     async def step(request: web.Request) -> web.Response:
         nonlocal modified
