@@ -62,7 +62,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 class Writer(Protocol):
     async def commit(self, records: Sequence[Outgoing]) -> None:
-        """Write all records or none, in order.
+        """Write all records or none, in order. One that is cancelled has an unknown outcome.
 
         Raises:
             Fenced: another writer of this name was opened.
@@ -78,12 +78,14 @@ class Reader(Protocol):
         """The next offset to read, by partition."""
 
     async def poll(self, *, max_records: int = 500, timeout: float = 1.0) -> list[Record]:
-        """The next committed records, in offset order within each partition.
+        """The next committed records, in offset order within each partition. One task at a time may poll.
 
-        Waits up to ``timeout`` seconds for the first; an empty list means that nothing came.
+        Waits up to ``timeout`` seconds for the first; an empty list means that nothing came. It may come early,
+        and may be fewer records than there are. Positions also move over holes, without any record.
 
         Raises:
-            OutOfRange: records that this reader has not seen are gone.
+            OutOfRange: retention removed records that this reader has not seen, or a position is beyond the end.
+                Holes that compaction left are no loss.
         """
 
     async def close(self) -> None: ...
@@ -101,13 +103,22 @@ class Membership(Protocol):
 
 class Log(Protocol):
     async def append(self, records: Sequence[Outgoing]) -> None:
-        """Write all records durably or none, in order, as nobody in particular (no fencing)."""
+        """Write all records durably or none, in order, as nobody in particular (no fencing).
+
+        Raises:
+            OutcomeUnknown: the records may or may not have been written. Any other LogError (an unknown topic or
+                partition, no key in a compacted topic, no room): nothing was written.
+        """
 
     async def writer(self, name: str) -> Writer:
         """A new writer of that name. When this returns, every earlier one is fenced."""
 
     async def reader(self, topic: str, positions: Mapping[int, int]) -> Reader:
-        """A reader of those partitions, from those next offsets."""
+        """A reader of those partitions, from those next offsets.
+
+        Raises:
+            LogError: there is no such topic or partition.
+        """
 
     async def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         """The oldest offset kept and the next offset to be written, by partition: all partitions of the topic."""

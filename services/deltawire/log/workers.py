@@ -22,31 +22,47 @@ LONGEST_PAUSE = 10.0
 
 
 async def run_partitions(log: Log, group: str, topic: str, worker: Callable[[int], Awaitable[None]]) -> None:
-    """Run ``worker(partition)`` for every partition that this member of the group is assigned, until cancelled."""
+    """Run ``worker(partition)`` for every partition that this member of the group is assigned, until cancelled.
+
+    A partition that is taken away has its worker cancelled and ended before the next assignment is looked at,
+    and before the member leaves the group. A worker that returns is started again with the next assignment.
+    """
     tasks: dict[int, asyncio.Task[None]] = {}
-    try:
-        async with log.member(group, topic) as membership:
+    async with log.member(group, topic) as membership:
+        try:
+            latest = _Latest(await membership.changed())
             while True:
-                assignment = await membership.changed()
-                await _stop([task for p, task in tasks.items() if p not in assignment.partitions or task.done()])
-                tasks = {p: t for p, t in tasks.items() if p in assignment.partitions and not t.done()}
-                for partition in assignment.partitions - tasks.keys():
-                    tasks[partition] = asyncio.create_task(_keep_running(group, worker, partition, assignment))
-    finally:
-        await _stop(list(tasks.values()))
+                partitions = latest.assignment.partitions
+                await _stop([task for p, task in tasks.items() if p not in partitions or task.done()])
+                tasks = {p: t for p, t in tasks.items() if p in partitions and not t.done()}
+                for partition in sorted(partitions - tasks.keys()):
+                    tasks[partition] = asyncio.create_task(_keep_running(group, worker, partition, latest))
+                latest.assignment = await membership.changed()
+        finally:
+            await _stop(list(tasks.values()))
 
 
-async def _keep_running(
-    group: str, worker: Callable[[int], Awaitable[None]], partition: int, assignment: Assignment
-) -> None:
+class _Latest:
+    """The assignment as it is now, for workers that have been running since an earlier one."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+
+
+async def _keep_running(group: str, worker: Callable[[int], Awaitable[None]], partition: int, latest: _Latest) -> None:
     pause = FIRST_PAUSE
-    bound = logger.bind(service=group, partition=partition, generation=assignment.generation)
     loop = asyncio.get_running_loop()
     while True:
         started = loop.time()
+        generation = latest.assignment.generation
+        bound = logger.bind(service=group, partition=partition, generation=generation)
         try:
             await worker(partition)
         except Fenced:
+            if generation < latest.assignment.generation:
+                # The partition went away and came back between two looks: what fenced us was its owner in between.
+                bound.info("worker.fenced", outcome="restart", cause="a newer assignment gave the partition back")
+                continue
             bound.warning("worker.fenced", outcome="dropped", what_to_do="none: another process owns this partition")
             return
         except Exception as error:

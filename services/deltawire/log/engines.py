@@ -1,0 +1,36 @@
+"""The engine that a ``[log] url`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
+
+from deltawire import telemetry
+from deltawire.log.port import Log, LogError
+from deltawire.log.sqlite import SqliteLog
+from deltawire.log.sqlite_guest import SqliteGuest
+from deltawire.log.topics import Topic
+
+_SQLITE = "sqlite:///"
+
+
+async def open_log(
+    url: str, topics: Iterable[Topic], *, role: Literal["owner", "guest"], partitions: int | None = None
+) -> Log:
+    """Open the log that ``url`` names, as the process that runs services (owner) or as a command beside it (guest).
+
+    ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` name a file.
+
+    Raises:
+        LogError: the URL names no engine, or the log cannot be used in that role.
+    """
+    if not url.startswith(_SQLITE) or url == _SQLITE:
+        raise LogError(
+            f'[log] url "{telemetry.redact(url)}" names no log; "sqlite:///var/deltawire/log.db" names a file'
+        )
+    path = Path(unquote(url.removeprefix(_SQLITE)))
+    if role == "guest":
+        return SqliteGuest(path, topics)
+    return await SqliteLog.open(path, topics, partitions=partitions)
