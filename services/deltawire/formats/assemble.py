@@ -1,0 +1,128 @@
+"""The last steps that all adapters share: unique identities, newest first, one reading."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from deltawire.formats import text as texts
+from deltawire.formats.content import CONTENT_VERSION
+from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
+
+Order = Literal["newest-first", "oldest-first", "unordered"]
+
+_GUARDIAN_BLOCK = re.compile(r"(?:block-)?([0-9a-f]{24})(?:-pinned)?")
+_SHOWN = 3
+
+
+def source_id(value: object) -> str | None:
+    """An identity as the source states it: text or a number, without surrounding space; null if there is none.
+
+    The Guardian names one block ``<id>``, ``block-<id>`` and, while it is pinned, ``<id>-pinned`` (formats.md 2.2).
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = texts.collapse(str(value))
+    block = _GUARDIAN_BLOCK.fullmatch(text)
+    return (block[1] if block else text[:1024]) or None
+
+
+def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
+    """The values that there are, each once, in their order."""
+    return tuple(dict.fromkeys(value for value in values if value))
+
+
+def reading(
+    *,
+    format: str,  # noqa: A002 - the field of Reading
+    version: int,
+    feed: FeedMeta,
+    coverage: Coverage,
+    entries: Sequence[Entry],
+    problems: Iterable[Problem] = (),
+) -> Reading:
+    """A reading of ``entries`` given in document order.
+
+    Entries come out newest first: by ``published_at`` where every entry has one, else in the document's order.
+    ``version`` is the adapter's; the canonicaliser's is folded in as ``adapter * 100 + canonicaliser``, because a
+    change of either makes the same document read differently.
+    """
+    noted = list(problems)
+    kept = _one_per_identity(entries, noted)
+    order: Order = feed.order
+    moments = [entry.published_at for entry in kept if entry.published_at is not None]
+    if len(moments) == len(kept) and len(set(moments)) > 1:
+        rising = all(a <= b for a, b in pairwise(moments))
+        falling = all(a >= b for a, b in pairwise(moments))
+        order = "oldest-first" if rising else "newest-first" if falling else "unordered"
+        if rising:
+            kept.reverse()
+        kept.sort(key=lambda entry: entry.published_at or moments[0], reverse=True)
+    elif order == "oldest-first":
+        kept.reverse()
+    return Reading(
+        format=format,
+        version=version * 100 + CONTENT_VERSION,
+        feed=msgspec.structs.replace(feed, order=order),
+        coverage=coverage,
+        entries=tuple(kept),
+        problems=summarised(noted),
+    )
+
+
+def summarised(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems with the first few of each kind, so that a bad document of 5,000 entries stays reportable."""
+    seen: dict[str, int] = {}
+    kept: list[Problem] = []
+    for problem in problems:
+        seen[problem.code] = seen.get(problem.code, 0) + 1
+        if seen[problem.code] <= _SHOWN:
+            kept.append(problem)
+    kept += [
+        Problem(code=code, message=f"{count - _SHOWN} more of the same kind")
+        for code, count in seen.items()
+        if count > _SHOWN
+    ]
+    return tuple(kept)
+
+
+def located(problems: Iterable[Problem], where: str) -> list[Problem]:
+    """The problems of an entry's body, with the entry they belong to."""
+    return [msgspec.structs.replace(problem, where=where) for problem in problems]
+
+
+def unique_or_next(ladder: Sequence[Callable[[int], str | None]], count: int) -> list[str | None]:
+    """For each of ``count`` entries the identity from the first rung of the ladder on which it has one to itself."""
+    ids: list[str | None] = [None] * count
+    for rung in ladder:
+        offered = {index: value for index in range(count) if ids[index] is None and (value := rung(index)) is not None}
+        taken = Counter(offered.values()) + Counter(value for value in ids if value is not None)
+        for index, value in offered.items():
+            if taken[value] == 1:
+                ids[index] = value
+    return ids
+
+
+def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[Entry]:
+    kept: dict[str, Entry] = {}
+    for number, entry in enumerate(entries):
+        key = entry.source_id if entry.source_id is not None else f"\0{number}"
+        known = kept.get(key)
+        if known is None or _is_newer(entry, known):
+            kept[key] = entry
+        if known is not None and known != entry:
+            noted.append(
+                Problem(
+                    code="duplicate-id", message="two entries have the same identity; the newer one was kept", where=key
+                )
+            )
+    return list(kept.values())
+
+
+def _is_newer(entry: Entry, known: Entry) -> bool:
+    return bool(entry.updated_at and known.updated_at and entry.updated_at > known.updated_at)

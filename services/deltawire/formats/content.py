@@ -1,0 +1,251 @@
+"""The body of an entry made canonical: the same HTML, text, links and media however the publisher rendered it.
+
+The tree is rebuilt from an allow-list of elements, so that attribute order, ids, classes, white space, wrapper
+elements, tracking parameters and relative times leave no trace, and nh3 sanitises what comes out. Rebuilding first also
+bounds the nesting that nh3 sees, in which it is quadratic (reliability.md 3.3).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+import msgspec
+import nh3
+from lxml import etree
+
+from deltawire.formats import text as texts
+from deltawire.formats.layout import BLOCKS, Layout, Node
+from deltawire.formats.urls import canonical_image, canonical_url, fragment
+from deltawire.model import Link, Media, Problem
+
+__all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text"]
+
+CONTENT_VERSION = 1
+"""Raised whenever the same body comes out differently; part of every adapter's version."""
+
+MAX_HTML = 1024 * 1024
+"""Characters of one entry's HTML that are read."""
+
+MAX_DEPTH = 64
+_LONG_TAG = 4096
+_MAX_ATTRIBUTES = 2000
+_SENTINEL = "\ue000end\ue000"
+
+_DROPPED = texts.words(
+    "script style template noscript head title iframe object embed applet svg math form button select textarea input "
+    "canvas audio video map frame frameset noframes"
+)
+_RENAMED = {"strong": "b", "em": "i", "strike": "del", "s": "del"}
+_INLINE = texts.words("a b i u ins del sub sup small mark code q cite abbr kbd br img")
+_BOUNDARIES = texts.words(
+    "div section article aside header footer main nav address center details summary fieldset thead tbody tfoot "
+    "body html picture hgroup dir menu"
+)
+_ALLOWED = set(BLOCKS | _INLINE)
+_ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt"}}
+_MARKUP = re.compile(r"<(?:/?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?)>", re.IGNORECASE)
+_BLOCK_MARKUP = re.compile(r"<(?:p|div|br|ul|ol|li|blockquote|h[1-6]|table|figure|section)\b", re.IGNORECASE)
+_ESCAPED_MARKUP = re.compile(r"&lt;/?[a-z][^&<>]*(?:&(?!gt;)[^&<>]*)*&gt;", re.IGNORECASE)
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_ANY_TAG = re.compile(r"<[/!?a-z][^<>]*(?:>|\Z)", re.IGNORECASE)
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """A canonical body. In ``text`` a line is a block or a forced line break."""
+
+    html: str = ""
+    text: str = ""
+    links: tuple[Link, ...] = ()
+    media: tuple[Media, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def from_html(source: str, base: str | None = None) -> Content:
+    """Canonicalise HTML. Relative addresses are resolved against ``base``; what cannot be resolved loses its link.
+
+    HTML past 1 MiB is cut, and markup that is nested or built so that parsing it would be a denial of service
+    becomes plain text; a problem says so in both cases.
+    """
+    problems: list[Problem] = []
+    if len(source) > MAX_HTML:
+        source = source[:MAX_HTML].rsplit("<", 1)[0]
+        problems.append(
+            Problem(code="content-cut", message=f"the body is longer than {MAX_HTML} characters and was cut")
+        )
+    source = texts.clean(source).replace("\ue000", "")
+    root = _parse(source)
+    if root is None:
+        problems.append(
+            Problem(
+                code="content-simplified", message="the body's markup is too deep or incomplete; only its text was kept"
+            )
+        )
+        stripped = html.unescape(_ANY_TAG.sub("\n", _HIDDEN.sub("", source)))
+        plain = from_text(stripped)
+        return msgspec.structs.replace(plain, problems=tuple(problems))
+    reader = _Reader(base)
+    layout = Layout()
+    layout.flow(reader.children(root, 0)[0], wrap=True)
+    return Content(
+        html=_sanitise("".join(layout.html)),
+        text="\n".join(layout.text),
+        links=tuple(dict.fromkeys(reader.links)),
+        media=tuple(dict.fromkeys(reader.media)),
+        problems=tuple(problems),
+    )
+
+
+def from_text(source: str) -> Content:
+    """Canonicalise plain text: each line that is not blank becomes a paragraph."""
+    lines = [line for part in texts.clean(source[:MAX_HTML]).splitlines() if (line := texts.collapse(part))]
+    cut = (Problem(code="content-cut", message=f"the body is longer than {MAX_HTML} characters and was cut"),)
+    return Content(
+        html=_sanitise("".join(f"<p>{html.escape(line, quote=False)}</p>" for line in lines)),
+        text="\n".join(lines),
+        problems=cut if len(source) > MAX_HTML else (),
+    )
+
+
+def from_markup(source: str, base: str | None = None) -> Content:
+    """Canonicalise a body that may be text, HTML, or either with its special characters escaped once more.
+
+    JSON-LD declares ``articleBody`` as text and gets all of them.
+    """
+    if not _MARKUP.search(source) and _ESCAPED_MARKUP.search(source):
+        source = html.unescape(source)
+    if not _MARKUP.search(source):
+        return from_text(texts.unescape(source))
+    if not _BLOCK_MARKUP.search(source):
+        source = source.strip().replace("\n", "<br>")
+    return from_html(source, base)
+
+
+def _sanitise(canonical: str) -> str:
+    return nh3.clean(
+        canonical, tags=_ALLOWED, attributes=_ATTRIBUTES, url_schemes={"http", "https", "mailto"}, link_rel=None
+    )
+
+
+def _parse(source: str) -> etree._Element | None:
+    """The tree, or null if libxml2 gave up on the way (a depth of 256) or would take too long."""
+    # libxml2 is quadratic in the attributes of an element.
+    if any(tag.count("=") > _MAX_ATTRIBUTES for tag in _tags_longer_than(source, _LONG_TAG)):
+        return None
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    # The sentinel comes out as the last text unless the parser stopped early: it reports that only as one of many
+    # recoverable errors, of which it keeps the first hundred.
+    document = f"<html><body><div>{source}</div><p>{_SENTINEL}</p></body></html>"
+    try:
+        root = etree.fromstring(document.encode(), parser)
+    except etree.XMLSyntaxError:
+        return None
+    if root is None:
+        return None
+    last = next((node for node in root.iter("p") if node.text == _SENTINEL), None)
+    if last is None:
+        return None
+    parent = last.getparent()
+    assert parent is not None
+    parent.remove(last)
+    return root
+
+
+def _tags_longer_than(source: str, length: int) -> Iterator[str]:
+    start = source.find("<")
+    while start >= 0:
+        following = source.find("<", start + 1)
+        end = following if following >= 0 else len(source)
+        if end - start > length:
+            closing = source.find(">", start, end)
+            yield source[start : closing if closing >= 0 else end]
+        start = following
+
+
+class _Reader:
+    """Turns a parsed tree into the nodes of a layout, and collects the links and media on the way."""
+
+    def __init__(self, base: str | None) -> None:
+        self.base = base
+        self.links: list[Link] = []
+        self.media: list[Media] = []
+
+    def children(
+        self, element: etree._Element, depth: int, *, aside: bool = False
+    ) -> tuple[list[Node | str], str | None]:
+        """The nodes inside an element, and all its text while that is short enough to be a relative time."""
+        nodes: list[Node | str] = [element.text] if element.text else []
+        raw: str | None = element.text or ""
+        for child in element:
+            if isinstance(child.tag, str):
+                links, media = len(self.links), len(self.media)
+                inner, short = self._element(child, depth + 1, aside=aside or child.tag == "aside")
+                if short is not None and len(self.media) == media and texts.is_relative_time(short):
+                    del self.links[links:]
+                    nodes.append(" ")
+                else:
+                    nodes += inner
+                raw = _short(raw, short)
+            if child.tail:
+                nodes.append(child.tail)
+                raw = _short(raw, child.tail)
+        return nodes, raw
+
+    def _element(self, element: etree._Element, depth: int, *, aside: bool) -> tuple[list[Node | str], str | None]:
+        tag = str(element.tag).lower()
+        tag = _RENAMED.get(tag, tag)
+        if tag in _DROPPED:
+            self._embedded(element, tag)
+            return [" "], ""
+        if tag == "img":
+            return self._image(element), ""
+        if tag in ("br", "hr"):
+            return [Node(tag, "", [])], ""
+        first = len(self.links)
+        nodes, raw = self.children(element, depth, aside=aside)
+        if tag == "a":
+            return self._link(element, nodes, first, aside=aside), raw
+        if tag in _BOUNDARIES or (tag in BLOCKS and depth > MAX_DEPTH):
+            return [Node("", "", nodes)], raw
+        if tag in BLOCKS or (tag in _INLINE and depth <= MAX_DEPTH):
+            return [Node(tag, "", nodes)], raw
+        return nodes, raw
+
+    def _link(self, element: etree._Element, nodes: list[Node | str], first: int, *, aside: bool) -> list[Node | str]:
+        href = canonical_url(element.get("href") or "", self.base)
+        # HTML has no link in a link; libxml2 lets some through, and the inner one is the one that works.
+        if href is None or len(self.links) > first:
+            return nodes
+        layout = Layout()
+        layout.flow(nodes, wrap=False)
+        self.links.append(Link(url=href, text=" ".join(layout.text), rel="related" if aside else None))
+        return [Node("a", f' href="{html.escape(href)}"', nodes)]
+
+    def _image(self, element: etree._Element) -> list[Node | str]:
+        for name in ("src", "data-src", "data-original"):
+            url = canonical_image(element.get(name) or "", self.base)
+            if url is not None and not url.startswith("mailto:"):
+                alt = texts.collapse(element.get("alt") or "")
+                self.media.append(Media(url=url, type="image", alt=alt or None))
+                return [Node("img", f' alt="{html.escape(alt)}" src="{html.escape(url)}"', [])]
+        return [" "]
+
+    def _embedded(self, element: etree._Element, tag: str) -> None:
+        """Players and frames are not shown, but that there is one, and which, is content."""
+        if tag not in ("audio", "video", "iframe", "embed"):
+            return
+        for node in (element, *element.iter("source")):
+            url = canonical_image(node.get("src") or "", self.base)
+            if url is not None and not url.startswith("mailto:"):
+                kind = node.get("type") or (tag if tag in ("audio", "video") else "embed")
+                self.media.append(
+                    Media(url=url, type=texts.collapse(kind), alt=texts.line(element.get("title"), escaped=False))
+                )
+                return
+
+
+def _short(raw: str | None, more: str | None) -> str | None:
+    if raw is None or more is None or len(raw) + len(more) > texts.RELATIVE_TIME_LIMIT:
+        return None
+    return raw + more

@@ -1,0 +1,117 @@
+"""JSON that others wrote: loaded with bounds, its errors told as an editor's line and column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+
+from deltawire.formats import text as texts
+from deltawire.formats.base import Raw, Unreadable
+from deltawire.model import Problem
+
+MAX_DEPTH = 64
+"""Levels of nesting; deeper than any feed goes and shallow enough for every walk in Python."""
+
+
+class Loaded(NamedTuple):
+    value: Any
+    problems: list[Problem]
+
+
+class Flaw(Exception):
+    """Why a text is no JSON. ``offset`` is in characters, ``at_end`` whether it simply stops too early."""
+
+    def __init__(self, what: str, offset: int, *, at_end: bool) -> None:
+        super().__init__(what)
+        self.offset = offset
+        self.at_end = at_end
+
+
+def load_json(raw: Raw) -> Loaded:
+    """The whole document as JSON.
+
+    Raises:
+        Unreadable: it is none (``malformed`` with line and column, ``cut-off`` where it just ends).
+    """
+    text, wrong_bytes = texts.decode(raw.body, raw.content_type)
+    noted = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
+    try:
+        loaded = parse_json(text)
+    except Flaw as flaw:
+        line, column = position(text, flaw.offset)
+        if flaw.at_end:
+            raise Unreadable(
+                "cut-off", f"the JSON was cut off on the way: it ends at line {line}, column {column}"
+            ) from flaw
+        raise Unreadable("malformed", f"the JSON is invalid at line {line}, column {column}: {flaw}") from flaw
+    return Loaded(loaded.value, noted + loaded.problems)
+
+
+def parse_json(text: str) -> Loaded:
+    """JSON as it is found in the wild: raw control characters and lone surrogates are let through, and noted.
+
+    Raises:
+        Flaw: it is no JSON, or nested deeper than 64 levels.
+    """
+    problems = []
+    try:
+        value = orjson.loads(text.encode("utf-8", "replace"))
+    except orjson.JSONDecodeError:
+        value = _lenient(text)
+        problems.append(
+            Problem(code="json-repaired", message="the JSON holds characters that JSON forbids; they were let through")
+        )
+    if _too_deep(value):
+        raise Flaw(f"it is nested deeper than {MAX_DEPTH} levels", 0, at_end=False)
+    return Loaded(value, problems)
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of an offset, both from 1."""
+    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def strings(value: object) -> Iterator[str]:
+    """The strings among the items of a list; none for anything else."""
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, str))
+
+
+def _lenient(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False, parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        raise Flaw(_what(text, error), error.pos, at_end=_ends(text, error)) from None
+    except (RecursionError, ValueError):
+        raise Flaw("it is nested too deeply or holds an absurd number", 0, at_end=False) from None
+
+
+def _ends(text: str, error: json.JSONDecodeError) -> bool:
+    return error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+
+
+def _what(text: str, error: json.JSONDecodeError) -> str:
+    """The error in words for whoever made the document."""
+    before = text[: error.pos].rstrip()
+    found = text[error.pos : error.pos + 1]
+    if found == "]" and error.msg.startswith("Expecting property name"):
+        return "an object that is not closed before ']'" + (", and a trailing comma" if before.endswith(",") else "")
+    if found in ("}", "]") and before.endswith(","):
+        return f"a trailing comma before {found!r}"
+    return error.msg[0].lower() + error.msg[1:]
+
+
+def _too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ())
+        ]
+        if not level:
+            return False
+    return True

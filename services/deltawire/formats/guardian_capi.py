@@ -1,0 +1,193 @@
+"""The Guardian's Content API: an item, or a search answer with exactly one live blog (formats.md 2.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from deltawire.formats import text as texts
+from deltawire.formats import times
+from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.content import canonical_url, from_html, from_text
+from deltawire.formats.foreign import load_json
+from deltawire.formats.guardian_body import read_body
+from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
+
+_CONTIGUOUS = re.compile(r"body:(?:latest|oldest|published-since)\b.*")
+_LABELS = {"keyEvent": "key-event", "summary": "summary", "pinned": "pinned"}
+
+
+class GuardianCapi:
+    """Content API answers.
+
+    Coverage is ``full`` for all blocks (``blocks.body``, ``fields.body``), ``window`` for one unbroken run of them, and
+    ``delta`` for a selection (key events, pinned), where a block that is missing says nothing.
+    """
+
+    name: ClassVar[str] = "guardian-capi"
+    version: ClassVar[int] = 1
+
+    def claims(self, raw: Raw) -> bool:
+        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        if head[:1] != b"{":
+            return False
+        gateway = len(raw.body) < 2048 and re.match(rb'\{\s*"message"\s*:', head) is not None
+        return gateway or re.match(rb'\{\s*"response"\s*:\s*\{', head) is not None
+
+    def read(self, raw: Raw) -> Reading:
+        loaded = load_json(raw)
+        item = _item(loaded.value)
+        problems = loaded.problems
+        fields = _mapping(item.get("fields"))
+        url = canonical_url(_string(item, "webUrl"), raw.url)
+        people = {
+            str(tag.get("id")): tag.get("webTitle")
+            for tag in _objects(item.get("tags"))
+            if tag.get("type") == "contributor"
+        }
+        blocks = _mapping(item.get("blocks"))
+        coverage: Coverage
+        if isinstance(blocks.get("body"), list):
+            shown = _objects(blocks["body"])
+            coverage = "full" if _total(blocks, len(shown)) <= len(shown) else "window"
+            entries = [_entry(block, url, people, problems) for block in shown if block.get("published") is not False]
+        elif isinstance(blocks.get("requestedBodyBlocks"), dict):
+            shown, coverage = _requested(blocks["requestedBodyBlocks"], _total(blocks, -1))
+            entries = [_entry(block, url, people, problems) for block in shown if block.get("published") is not False]
+        elif _string(fields, "body").strip():
+            entries, coverage = read_body(_string(fields, "body"), url, people, problems), "full"
+        else:
+            raise Unreadable(
+                "empty",
+                "the Content API answer has no blocks: add show-blocks=all (or show-fields=body) to the request",
+            )
+        return reading(
+            format=self.name,
+            version=self.version,
+            feed=FeedMeta(
+                title=texts.line(fields.get("headline")) or texts.line(item.get("webTitle")),
+                url=url,
+                language=texts.line(fields.get("lang")),
+                live=_flag(fields.get("liveBloggingNow")),
+            ),
+            coverage=coverage,
+            entries=entries,
+            problems=problems,
+        )
+
+
+def _item(document: Any) -> Mapping[str, Any]:
+    """The content of the answer.
+
+    Raises:
+        Unreadable: the API refused (in its own words), or the answer is not about exactly one live blog.
+    """
+    whole = _mapping(document)
+    response = _mapping(whole.get("response"))
+    if not response and isinstance(whole.get("message"), str):
+        raise Unreadable(
+            "source-error", f"the Content API refused the request: {texts.collapse(whole['message'])[:300]}"
+        )
+    if response.get("status") == "error":
+        words = texts.line(response.get("message")) or "no reason given"
+        raise Unreadable("source-error", f"the Content API refused the request: {words[:300]}")
+    if isinstance(response.get("content"), dict):
+        return _mapping(response["content"])
+    if not isinstance(response.get("results"), list):
+        raise Unreadable("not-a-live-blog", "the Content API answer has neither content nor results")
+    results = _objects(response["results"])
+    found = [item for item in results if item.get("type") == "liveblog"]
+    if len(found) > 1:
+        listed = ", ".join(str(item.get("id"))[:120] for item in found[:3])
+        raise Unreadable(
+            "ambiguous",
+            f"the search answer holds {len(found)} live blogs ({listed}, …): ask for one by its item address",
+        )
+    if not found:
+        raise Unreadable("not-a-live-blog", f"none of the {len(results)} results of the search answer is a live blog")
+    return found[0]
+
+
+def _requested(requested: Mapping[str, Any], total: int) -> tuple[list[Mapping[str, Any]], Coverage]:
+    """The blocks of all requested selections, each once, newest first, and what their union covers."""
+    selections = {name: _objects(blocks) for name, blocks in requested.items() if isinstance(blocks, list)}
+    union: dict[str, Mapping[str, Any]] = {}
+    for number, block in enumerate(block for blocks in selections.values() for block in blocks):
+        union.setdefault(source_id(block.get("id")) or f"\0{number}", block)
+    blocks = list(union.values())
+    if 0 <= total <= len(blocks):
+        return blocks, "full"
+    runs = [shown for name, shown in selections.items() if _CONTIGUOUS.fullmatch(name)]
+    if len(runs) == 1 and len(runs[0]) == len(blocks):
+        return blocks, "window"
+    return blocks, "delta"
+
+
+def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any], problems: list[Problem]) -> Entry:
+    identity = source_id(block.get("id"))
+    where = identity or "a block without id"
+    attributes = _mapping(block.get("attributes"))
+    body = block.get("bodyHtml")
+    if not isinstance(body, str):
+        elements = (_mapping(element.get("textTypeData")) for element in _objects(block.get("elements")))
+        body = "".join(_string(element, "html") for element in elements)
+    content = from_html(body, page) if body else from_text(_string(block, "bodyTextSummary"))
+    problems += located(content.problems, where)
+    stated = next(
+        (block[key] for key in ("firstPublishedDate", "publishedDate", "createdDate") if block.get(key)), None
+    )
+    published, updated = times.parse(stated), times.parse(block.get("lastModifiedDate"))
+    if published is None:
+        problems.append(
+            Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
+        )
+    return Entry(
+        source_id=identity,
+        url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
+        title=texts.line(block.get("title")) or texts.line(attributes.get("title")),
+        content_html=content.html,
+        content_text=content.text,
+        authors=distinct(_author(person, people) for person in _list(block.get("contributors"))),
+        published_at=published.at if published else None,
+        published_precision=published.precision if published else "unknown",
+        updated_at=updated.at if updated else None,
+        labels=tuple(label for key, label in _LABELS.items() if _flag(attributes.get(key))),
+        links=content.links,
+        media=content.media,
+    )
+
+
+def _author(person: Any, people: Mapping[str, Any]) -> str | None:
+    """A contributor by name. createdBy and lastModifiedBy, staff accounts with e-mail addresses, are not read."""
+    if isinstance(person, str):
+        return texts.line(people.get(person)) or texts.line(person.removeprefix("profile/").replace("-", " ").title())
+    return texts.line(_mapping(person).get("webTitle")) or texts.line(_mapping(person).get("name"))
+
+
+def _total(blocks: Mapping[str, Any], default: int) -> int:
+    total = blocks.get("totalBodyBlocks")
+    return total if isinstance(total, int) else default
+
+
+def _flag(value: Any) -> bool | None:
+    """The API writes booleans of ``fields`` as strings."""
+    return {"true": True, "false": False}.get(str(value).lower())
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in _list(value) if isinstance(item, dict)]
+
+
+def _string(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""

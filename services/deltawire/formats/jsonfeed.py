@@ -1,0 +1,122 @@
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org/version/1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from deltawire.formats import text as texts
+from deltawire.formats import times
+from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.content import Content, canonical_url, from_html, from_text
+from deltawire.formats.foreign import load_json, strings
+from deltawire.formats.urls import canonical_image
+from deltawire.model import Entry, FeedMeta, Link, Media, Problem, Reading
+
+
+class JsonFeed:
+    """JSON Feed.
+
+    Coverage is always ``window``: with a ``next_url`` the rest stands elsewhere, and without one the specification
+    still lets a publisher list only its latest items.
+    """
+
+    name: ClassVar[str] = "jsonfeed"
+    version: ClassVar[int] = 1
+
+    def claims(self, raw: Raw) -> bool:
+        return b"jsonfeed.org/version/" in raw.body[:4096].replace(b"\\/", b"/")
+
+    def read(self, raw: Raw) -> Reading:
+        document = load_json(raw).value
+        if not isinstance(document, dict) or "jsonfeed.org/version/" not in str(document.get("version")):
+            raise Unreadable("not-a-live-blog", "the document is no JSON Feed: its version does not name jsonfeed.org")
+        items = document.get("items")
+        if not isinstance(items, list):
+            raise Unreadable("malformed", "the JSON Feed has no list of items, which the specification requires")
+        language = texts.line(document.get("language"), escaped=False)
+        entries: list[Entry] = []
+        problems: list[Problem] = []
+        for number, item in enumerate(items, 1):
+            if not isinstance(item, dict):
+                raise Unreadable("malformed", f"item {number} of the JSON Feed is no object")
+            entries.append(_entry(item, raw.url, language, f"item {number}", problems))
+        return reading(
+            format=self.name,
+            version=self.version,
+            feed=FeedMeta(
+                title=texts.line(document.get("title"), escaped=False),
+                url=canonical_url(_string(document, "home_page_url"), raw.url),
+                language=language,
+                live=False if document.get("expired") is True else None,
+            ),
+            coverage="window",
+            entries=entries,
+            problems=problems,
+        )
+
+
+def _entry(item: Mapping[str, Any], base: str, language: str | None, where: str, problems: list[Problem]) -> Entry:
+    url = canonical_url(_string(item, "url"), base)
+    content = _content(item, url or base)
+    problems += located(content.problems, where)
+    moments = []
+    for key in ("date_published", "date_modified"):
+        moment = times.parse_iso(_string(item, key))
+        if moment is None and item.get(key) is not None:
+            problems.append(
+                Problem(code="bad-time", message=f"{key} is no time with an offset (RFC 3339)", where=where)
+            )
+        moments.append(moment)
+    published, modified = moments
+    external = canonical_url(_string(item, "external_url"), base)
+    links = content.links + ((Link(url=external, rel="related"),) if external else ())
+    return Entry(
+        source_id=source_id(item.get("id")) or url,
+        url=url,
+        title=texts.line(item.get("title"), escaped=False),
+        content_html=content.html,
+        content_text=content.text,
+        authors=_authors(item),
+        language=texts.line(item.get("language"), escaped=False) or language,
+        published_at=published.at if published else None,
+        published_precision=published.precision if published else "unknown",
+        updated_at=modified.at if modified else None,
+        labels=distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))),
+        links=tuple(dict.fromkeys(links)),
+        media=tuple(dict.fromkeys(content.media + _media(item, base))),
+    )
+
+
+def _content(item: Mapping[str, Any], base: str) -> Content:
+    if isinstance(item.get("content_html"), str):
+        return from_html(item["content_html"], base)
+    return from_text(_string(item, "content_text") or _string(item, "summary"))
+
+
+def _authors(item: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = item.get("authors")
+    people = [*(listed if isinstance(listed, list) else ()), item.get("author")]
+    return distinct(texts.line(person.get("name"), escaped=False) for person in people if isinstance(person, dict))
+
+
+def _media(item: Mapping[str, Any], base: str) -> tuple[Media, ...]:
+    images = ((_string(item, key), "image", None) for key in ("image", "banner_image"))
+    attachments = item.get("attachments")
+    attached = (
+        (
+            _string(part, "url"),
+            texts.line(part.get("mime_type"), escaped=False),
+            texts.line(part.get("title"), escaped=False),
+        )
+        for part in (attachments if isinstance(attachments, list) else ())
+        if isinstance(part, dict)
+    )
+    found = ((canonical_image(url, base), kind, alt) for url, kind, alt in (*images, *attached))
+    return tuple(Media(url=url, type=kind, alt=alt) for url, kind, alt in found if url)
+
+
+def _string(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,62 @@
+"""HTML pages: what can be had from one without believing its structure: its JSON-LD scripts and its title."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from deltawire.formats import text as texts
+
+_START = re.compile(r"<!--|<script\b([^>]*)>", re.IGNORECASE)
+_END = re.compile(r"</script", re.IGNORECASE)
+_JSONLD = re.compile(r"""\btype\s*=\s*["']?\s*application/ld\+json""", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_WALL = re.compile(
+    r"captcha|just a moment|attention required|are you (?:a robot|human)|verify (?:that )?you are (?:a )?human"
+    r"|access denied|checking your browser|unusual traffic|enable javascript and cookies",
+    re.IGNORECASE,
+)
+_HEAD = 100_000
+
+
+class Script(NamedTuple):
+    """A JSON-LD script: its place among the page's JSON-LD scripts (from 1), where its text starts, and the text.
+
+    ``closed`` is false if the page ends inside of it.
+    """
+
+    number: int
+    offset: int
+    text: str
+    closed: bool
+
+
+def jsonld_scripts(html: str) -> list[Script]:
+    """The page's ``application/ld+json`` scripts, those in comments left out. Linear in the page."""
+    scripts: list[Script] = []
+    position = 0
+    while match := _START.search(html, position):
+        if match[0] == "<!--":
+            end = html.find("-->", match.end())
+            if end < 0:
+                break
+            position = end + 3
+            continue
+        close = _END.search(html, match.end())
+        end = close.start() if close else len(html)
+        if _JSONLD.search(match[1]):
+            scripts.append(Script(len(scripts) + 1, match.end(), html[match.end() : end], close is not None))
+        position = end
+        if close is None:
+            break
+    return scripts
+
+
+def describe(html: str) -> str:
+    """What kind of page this is, for an error message: its title, and whether it looks like a bot wall."""
+    head = html[:_HEAD]
+    found = _TITLE.search(head)
+    title = texts.line(found[1]) if found else None
+    name = f'an HTML page titled "{title[:120]}"' if title else "an HTML page without a title"
+    wall = _WALL.search(title or "") or (len(html) < _HEAD and _WALL.search(texts.line(head) or ""))
+    return f"{name}, apparently a captcha or a block of automated visitors" if wall else name

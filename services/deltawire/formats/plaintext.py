@@ -1,0 +1,144 @@
+"""Live blogs flattened to plain text, as archives and text extractors leave them.
+
+An entry is "4.58pm GMT", its text, and perhaps "Updated at 5.03pm GMT". There are no ids, and a headline cannot be told
+from the sentence after it, so the title is null. Coverage is ``window``: nothing says that the text is the whole blog.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from deltawire.formats import text as texts
+from deltawire.formats.assemble import located, reading
+from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.content import from_text
+from deltawire.formats.plaintext_days import date_entries, stamp_instant, usual_zone
+from deltawire.formats.plaintext_marks import Chain, Mark, best_chain, find_marks
+from deltawire.formats.times import ZONES
+from deltawire.model import Entry, FeedMeta, Problem, Reading
+
+_STAMP_LEAD = re.compile(r"(?:last )?updated(?: at)?:?\s*\Z", re.IGNORECASE)
+_TRAILER = re.compile(
+    r"^[ \t]*(?:related (?:articles?|stories|content|topics|links)|more on this story|explore more on these topics"
+    r"|topics|most (?:viewed|read|popular)|reuse this content|share(?: this)?|comments)[ \t]*:?[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LIVE = re.compile(r"\blive\b|as it happened", re.IGNORECASE)
+_MIN_SCORE = 8.0
+_SNIFFED = 200_000
+
+
+class PlainText:
+    name: ClassVar[str] = "plain-text"
+    version: ClassVar[int] = 1
+
+    def claims(self, raw: Raw) -> bool:
+        head = raw.body[:_SNIFFED].lstrip(b"\xef\xbb\xbf \t\r\n")
+        if not head or head[:1] in (b"<", b"{", b"["):
+            return False
+        return _is_blog(best_chain(find_marks(texts.decode(head, raw.content_type)[0])))
+
+    def read(self, raw: Raw) -> Reading:
+        text, wrong_bytes = texts.decode(raw.body, raw.content_type)
+        problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
+        text = texts.clean(text).replace("\r\n", "\n").replace("\r", "\n")
+        marks = find_marks(text)
+        chain = best_chain(marks)
+        if not _is_blog(chain):
+            raise Unreadable(
+                "not-a-live-blog",
+                f"the text has no entries that begin with a time such as '4.58pm GMT' ({len(marks)} times stand in it)",
+            )
+        header, segments, trailer = _cut(text, chain)
+        title, rest = _title(header)
+        for name, outside in (("above", rest), ("below", trailer)):
+            if outside:
+                words = len(outside.split())
+                problems.append(
+                    Problem(
+                        code="outside-entries",
+                        message=f"{words} words {name} the entries belong to none",
+                        where=outside[:60],
+                    )
+                )
+        stamps = [_stamp(segment, start, marks) for segment, start in zip(segments, chain.starts, strict=True)]
+        bodies = [
+            segment[: stamp.start - start.end] if stamp else segment
+            for segment, start, stamp in zip(segments, chain.starts, stamps, strict=True)
+        ]
+        bodies = [_STAMP_LEAD.sub("", body) if stamp else body for body, stamp in zip(bodies, stamps, strict=True)]
+        entries, zone = _entries(chain, bodies, stamps, header, raw, problems)
+        return reading(
+            format=self.name,
+            version=self.version,
+            feed=FeedMeta(title=title, order=chain.direction, time_zone=zone),
+            coverage="window",
+            entries=entries,
+            problems=problems,
+        )
+
+
+def _entries(
+    chain: Chain, bodies: Sequence[str], stamps: Sequence[Mark | None], header: str, raw: Raw, problems: list[Problem]
+) -> tuple[list[Entry], str]:
+    """The entries in document order, and the zone their times were taken to be in."""
+    usual = usual_zone(chain)
+    step = 1 if chain.direction == "newest-first" else -1
+    dated = date_entries(chain.starts[::step], bodies[::step], header, usual, raw.fetched_at)
+    problems += dated.problems
+    entries = []
+    for start, body, stamp, at in zip(chain.starts, bodies, stamps, dated.instants[::step], strict=True):
+        content = from_text(body)
+        problems += located(content.problems, f"the entry at character {start.start}")
+        entries.append(
+            Entry(
+                content_html=content.html,
+                content_text=content.text,
+                published_at=at,
+                published_precision=dated.precision,
+                updated_at=stamp_instant(stamp, start, at) if stamp and at else None,
+            )
+        )
+    return entries, ZONES[usual or "UTC"].region
+
+
+def _is_blog(chain: Chain) -> bool:
+    """One entry is enough if its context is beyond doubt: a line of its own or the start of one, and a zone."""
+    labelled = sum(1 for mark in chain.starts if mark.zone)
+    needed = 1 if labelled == len(chain.starts) else 3
+    strong = sum(1 for mark in chain.starts if mark.score >= 6)
+    return len(chain.starts) >= needed and chain.score >= (_MIN_SCORE if len(chain.starts) > 1 else 7) and strong > 0
+
+
+def _cut(text: str, chain: Chain) -> tuple[str, list[str], str]:
+    """The text above the entries, each entry's text without its opening time, and the text below the last."""
+    ends = [mark.start for mark in chain.starts[1:]] + [len(text)]
+    segments = [text[mark.end : end] for mark, end in zip(chain.starts, ends, strict=True)]
+    last = segments[-1]
+    # Where no other entry has a blank line inside, one ends the last entry; else only a known heading does.
+    compact = len(segments) > 2 and not any("\n\n" in segment.strip() for segment in segments[:-1])
+    edge = last.find("\n\n", len(last) - len(last.lstrip())) if compact else -1
+    heading = _TRAILER.search(last)
+    cuts = [position for position in (edge, heading.start() if heading else -1) if position >= 0]
+    cut = min(cuts, default=len(last))
+    segments[-1] = last[:cut]
+    return text[: chain.starts[0].start].strip(), segments, last[cut:].strip()
+
+
+def _stamp(segment: str, start: Mark, marks: Sequence[Mark]) -> Mark | None:
+    """The "Updated at" stamp that ends an entry, if one does."""
+    end = start.end + len(segment.rstrip())
+    return next((mark for mark in marks if mark.stamp and mark.end == end and mark.start > start.start), None)
+
+
+def _title(header: str) -> tuple[str | None, str]:
+    """The blog's title among the lines above the entries, and the other lines."""
+    lines = [line for part in header.splitlines() if (line := texts.collapse(part))]
+    if not lines:
+        return None, ""
+    repeated = next((line for line in lines if lines.count(line) > 1), None)
+    live = next((line for line in lines if _LIVE.search(line)), None)
+    title = repeated or live or max(lines, key=len)
+    return title[:500], "\n".join(line for line in lines if line != title)

@@ -1,0 +1,143 @@
+"""Which day it was: instants for clock times that state none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from deltawire.formats.plaintext_marks import Chain, Mark, minutes_back
+from deltawire.formats.times import MONTHS, ZONES, Zone, local_to_utc
+from deltawire.model import Precision, Problem
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_DATE = re.compile(
+    r"(?P<here>\b(?:it['’]s|it is|today is|this is|today,)\s+)?"
+    r"\b(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? (?:the )?)?"
+    rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})\b\.?"
+    rf"|(?P<us_month>{_MONTH})\b\.? (?P<us_day>\d{{1,2}})(?:st|nd|rd|th)?\b)"
+    r",?\s+(?P<year>(?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_SLACK = timedelta(minutes=10)
+_STAMP_SLACK = 10
+
+
+class Dated(NamedTuple):
+    """Instants for a chain's entries, newest first, and how they were found. All null if no day is known."""
+
+    instants: tuple[datetime | None, ...]
+    precision: Precision
+    problems: tuple[Problem, ...]
+
+
+class _Stated(NamedTuple):
+    day: date
+    here: bool
+
+
+def zone_of(mark: Mark, usual: str | None) -> Zone:
+    """The zone a mark's clock is in; where neither it nor its document names one, UTC is assumed."""
+    return ZONES[mark.zone or usual or "UTC"]
+
+
+def date_entries(
+    newest_first: Sequence[Mark], texts: Sequence[str], header: str, usual: str | None, fetched_at: datetime | None
+) -> Dated:
+    """Find the instants of entries from their clock times.
+
+    A date in an entry ("It's Tuesday, 25 November 2025") fixes that entry, and the others are counted from it, each
+    less than a day from its neighbour. Failing that a date in the header, then the fetch, fixes the newest entry: it is
+    the latest such time not after it, and the result is ``inferred``.
+    """
+    problems: list[Problem] = []
+    precision: Precision = "minute"
+    anchors = [
+        (number, _on(newest_first[number], stated.day, usual))
+        for number, text in enumerate(texts)
+        for stated in _dates(text, problems)
+        if stated.here and (fetched_at is None or stated.day <= fetched_at.date() + timedelta(days=1))
+    ]
+    back = [0]
+    for newer, older in pairwise(newest_first):
+        back.append(back[-1] + minutes_back(newer, older))
+    if anchors:
+        number, at = anchors[-1]
+        newest = at + timedelta(minutes=back[number])
+        if any(other + timedelta(minutes=back[index]) != newest for index, other in anchors):
+            problems.append(
+                Problem(
+                    code="dates-disagree", message="entries name days that do not agree; the oldest entry's was taken"
+                )
+            )
+    elif in_header := [stated.day for stated in _dates(header, problems)]:
+        newest, precision = _on(newest_first[0], in_header[-1], usual), "inferred"
+        problems.append(
+            Problem(code="inferred-day", message="no entry says what day it is; the date above the entries was taken")
+        )
+    elif fetched_at is not None:
+        newest, precision = _latest(newest_first[0], fetched_at + _SLACK, usual), "inferred"
+        problems.append(
+            Problem(code="inferred-day", message="the text says nowhere what day it is; the day of the fetch was taken")
+        )
+    else:
+        problems.append(
+            Problem(
+                code="no-date",
+                message="the text says nowhere what day it is and the fetch time is unknown, so times are null",
+            )
+        )
+        return Dated((None,) * len(newest_first), "unknown", tuple(problems))
+    if usual is None:
+        precision = "inferred"
+        problems.append(Problem(code="no-zone", message="the text names no time zone; UTC was assumed"))
+    return Dated(tuple(newest - timedelta(minutes=minutes) for minutes in back), precision, tuple(problems))
+
+
+def stamp_instant(stamp: Mark, entry: Mark, published: datetime) -> datetime:
+    """When an entry was updated: the stamp's first time since its publication, or a few minutes before it.
+
+    Publishers round the two clocks apart, and an edit after midnight carries no date.
+    """
+    ahead = minutes_back(stamp, entry)
+    return published + timedelta(minutes=ahead - 1440 if ahead >= 1440 - _STAMP_SLACK else ahead)
+
+
+def usual_zone(chain: Chain) -> str | None:
+    """The zone that most of the entries name."""
+    named = [mark.zone for mark in chain.starts if mark.zone]
+    return max(dict.fromkeys(named), key=named.count) if named else None
+
+
+def _on(mark: Mark, day: date, usual: str | None) -> datetime:
+    wall = datetime(day.year, day.month, day.day, mark.minute // 60, mark.minute % 60)  # noqa: DTZ001 - a wall clock
+    return local_to_utc(wall, zone_of(mark, usual))
+
+
+def _latest(mark: Mark, limit: datetime, usual: str | None) -> datetime:
+    day = limit.astimezone(UTC).date() + timedelta(days=1)
+    while (at := _on(mark, day, usual)) > limit:
+        day -= timedelta(days=1)
+    return at
+
+
+def _dates(text: str, problems: list[Problem]) -> Iterator[_Stated]:
+    """The dates that a text spells out; one whose weekday is wrong is noted and left out."""
+    for match in _DATE.finditer(text):
+        try:
+            month = MONTHS[(match["month"] or match["us_month"]).lower()]
+            day = date(int(match["year"]), month, int(match["day"] or match["us_day"]))
+        except ValueError:
+            continue
+        weekday = (match["weekday"] or "").lower()
+        if weekday and not _WEEKDAYS[day.weekday()].startswith(weekday):
+            problems.append(
+                Problem(
+                    code="wrong-weekday", message=f"{match[0][:60]!r} is no {weekday.title()}; the date was left out"
+                )
+            )
+            continue
+        yield _Stated(day, match["here"] is not None)

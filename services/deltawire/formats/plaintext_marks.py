@@ -1,0 +1,156 @@
+"""Clock marks in running text, and which of them begin an entry.
+
+"4.58pm GMT" begins an entry, "(see 1.34pm GMT)" does not. Two things tell them apart, and both are used: what stands
+around a mark, and whether it fits a chain of entry times that runs steadily back (or forth) in time. Days are not
+known here: a step against the direction means another day, and the time between two neighbours is what it costs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from deltawire.formats.times import ZONES
+
+Direction = Literal["newest-first", "oldest-first"]
+
+_NAMES = "|".join(sorted((name.replace(" ", " ?") for name in ZONES if name != "Z"), key=len, reverse=True))
+_MARK = re.compile(
+    rf"(?<![\w.:,/£$€+-])(?:(?P<h12>1[0-2]|0?[1-9])[.:](?P<m12>[0-5]\d) ?(?P<half>[ap])\.?m\b\.?"
+    rf"|(?P<h24>[01]?\d|2[0-3])(?P<dot>[.:])(?P<m24>[0-5]\d)(?![\d.:%]\d|\d))"
+    rf"(?:[ \u00a0](?P<zone>{_NAMES})\b)?",
+    re.IGNORECASE,
+)
+_STAMP = re.compile(r"\b(?:last )?updated(?: at)?:? ?$", re.IGNORECASE)
+_PREPOSITION = re.compile(
+    r"\b(?:see|at|by|from|until|till|since|around|about|before|after|between|and|or|to|of|on|for|than|nearly|almost|only"
+    r"|shortly|is|was|now|the|my|our|this|that|its?|in|with|as|past|approximately|roughly|circa|post|entry)$",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*$")
+_LOOKBACK = 64
+_FREE_GAP = 180
+_COST_PER_HOUR = 0.5
+
+
+class Mark(NamedTuple):
+    """A clock time at ``start:end`` of the text. ``minute`` is of the day on the clock of ``zone`` (null: unstated)."""
+
+    start: int
+    end: int
+    minute: int
+    zone: str | None
+    stamp: bool
+    score: float
+
+    @property
+    def utc_minute(self) -> int:
+        offset = (ZONES[self.zone].offset if self.zone else 0) or 0
+        return (self.minute - offset) % 1440
+
+
+class Chain(NamedTuple):
+    """The marks that begin entries, in document order, which way time runs in the document, and how sure that is."""
+
+    starts: tuple[Mark, ...]
+    direction: Direction
+    score: float
+
+
+def find_marks(text: str) -> list[Mark]:
+    """All clock marks of a text, scored by what stands around them. A mark without a chance has a negative score."""
+    found = [(match, _zone(match)) for match in _MARK.finditer(text)]
+    forms = Counter(_form(match, zone) for match, zone in found)
+    usual = max(forms.values(), default=0)
+    marks: list[Mark] = []
+    after_stamp = -1
+    for match, zone in found:
+        before = text[max(0, match.start() - 48) : match.start()]
+        stamp = _STAMP.search(before.replace("\n", " ")) is not None
+        score = _context(
+            before, text[match.end() : match.end() + 8], after_stamp == len(text[: match.start()].rstrip())
+        )
+        if match["h24"] and match["dot"] == "." and not zone:
+            score -= 9  # "16.58" alone is a number as often as a time
+        score += 1 if forms[_form(match, zone)] == usual else -1
+        if stamp:
+            after_stamp = match.end()
+        marks.append(Mark(match.start(), match.end(), _minute(match), zone, stamp, score))
+    return marks
+
+
+def best_chain(marks: Sequence[Mark]) -> Chain:
+    """The likeliest entry starts: the chain with the greatest sum of scores less what its gaps cost.
+
+    A stray time costs a whole day's worth of gaps in total, however it is read, which no single score pays for; so one
+    stray mark can break nothing. A real midnight, or a night without entries, costs little against all that follows.
+    """
+    hopeful = [mark for mark in marks if mark.score > 0 and not mark.stamp]
+    down, down_score = _chain(hopeful)
+    up, up_score = _chain(hopeful[::-1])
+    if up_score > down_score:
+        return Chain(tuple(up[::-1]), "oldest-first", up_score)
+    return Chain(tuple(down), "newest-first", down_score)
+
+
+def minutes_back(newer: Mark, older: Mark) -> int:
+    """How many minutes before ``newer`` its neighbour ``older`` is: less than a day, by what is known here."""
+    return (newer.utc_minute - older.utc_minute) % 1440
+
+
+def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
+    best: list[float] = []
+    previous: list[int] = []
+    for index, mark in enumerate(marks):
+        top, source = 0.0, -1
+        for candidate in range(max(0, index - _LOOKBACK), index):
+            gap = minutes_back(marks[candidate], mark)
+            total = best[candidate] - max(0, gap - _FREE_GAP) / 60 * _COST_PER_HOUR
+            if total > top:
+                top, source = total, candidate
+        best.append(top + mark.score)
+        previous.append(source)
+    if not best:
+        return [], 0.0
+    index = max(range(len(best)), key=best.__getitem__)
+    score, chain = best[index], []
+    while index >= 0:
+        chain.append(marks[index])
+        index = previous[index]
+    return chain[::-1], score
+
+
+def _context(before: str, after: str, follows_stamp: bool) -> float:
+    stripped = before.rstrip()
+    if not stripped or "\n" in before[len(stripped) :] or follows_stamp:
+        score = 4.0
+    elif _SENTENCE_END.search(stripped):
+        score = 3.0
+    elif stripped[-1] in ",;:–—-([/" or _PREPOSITION.search(stripped):
+        score = -6.0
+    else:
+        score = 1.0  # the end of a headline or a caption, which have no full stop
+    following = after.lstrip()
+    if not following or after[: len(after) - len(following)].count("\n"):
+        return score + 1
+    first = following[0]
+    if first.islower() or first in ",;.:!?)]/–—-%" or (first in "'’" and following[1:2].islower()):
+        return score - 7
+    return score + 2 if after[0].isspace() else score - 7
+
+
+def _form(match: re.Match[str], zone: str | None) -> tuple[bool, str | None]:
+    return bool(match["h12"]), zone
+
+
+def _zone(match: re.Match[str]) -> str | None:
+    stated = match["zone"]
+    return " ".join(stated.upper().split()) if stated and (stated.isupper() or " " in stated) else None
+
+
+def _minute(match: re.Match[str]) -> int:
+    if match["h12"]:
+        return (int(match["h12"]) % 12 + (12 if match["half"].lower() == "p" else 0)) * 60 + int(match["m12"])
+    return int(match["h24"]) * 60 + int(match["m24"])

@@ -1,0 +1,162 @@
+"""Clocks as publishers write them, read into instants: aware datetimes in UTC and how precise they are.
+
+A time that does not say which instant it is (no offset, an unknown zone name) is refused: null beats wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+
+class Moment(NamedTuple):
+    """An instant. ``precision`` is ``minute`` where the source gave no seconds."""
+
+    at: datetime
+    precision: Literal["exact", "minute"]
+
+
+class Zone(NamedTuple):
+    """What a zone name means: the region whose clocks it is about, and minutes east of UTC if the name fixes them."""
+
+    region: str
+    offset: int | None
+
+
+# BST is British Summer Time, never Bangladesh; IST is India, whose news sites are the ones that write it.
+_REGIONS: dict[str, dict[str, int | None]] = {
+    "UTC": {"UTC": 0, "UT": 0, "Z": 0},
+    "Europe/London": {"GMT": 0, "BST": 60, "UK TIME": None, "UK": None},
+    "Europe/Lisbon": {"WET": 0, "WEST": 60},
+    "Europe/Berlin": {"CET": 60, "CEST": 120, "MEZ": 60, "MESZ": 120},
+    "Europe/Helsinki": {"EET": 120, "EEST": 180},
+    "Europe/Moscow": {"MSK": 180},
+    "America/New_York": {"EST": -300, "EDT": -240, "ET": None},
+    "America/Chicago": {"CST": -360, "CDT": -300, "CT": None},
+    "America/Denver": {"MST": -420, "MDT": -360, "MT": None},
+    "America/Los_Angeles": {"PST": -480, "PDT": -420, "PT": None},
+    "Asia/Kolkata": {"IST": 330},
+    "Asia/Tokyo": {"JST": 540},
+    "Asia/Hong_Kong": {"HKT": 480},
+    "Asia/Singapore": {"SGT": 480},
+    "Australia/Sydney": {"AEST": 600, "AEDT": 660, "AET": None},
+    "Australia/Adelaide": {"ACST": 570, "ACDT": 630},
+    "Australia/Perth": {"AWST": 480},
+    "Pacific/Auckland": {"NZST": 720, "NZDT": 780},
+}
+ZONES = {name: Zone(region, offset) for region, names in _REGIONS.items() for name, offset in names.items()}
+"""The zone names that are understood, in capitals."""
+
+_MONTH_NAMES = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+MONTHS = {form: number for number, name in enumerate(_MONTH_NAMES, 1) for form in (name, name[:3])} | {"sept": 9}
+"""English names of months and what they are shortened to, in lower case, and their numbers."""
+
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ]\s?(\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d{1,12}))?)?"
+    r"\s*([Zz]|[+\-−]\d\d(?::?\d\d)?|[A-Z]{2,4})?",
+    re.ASCII,
+)
+_RFC822 = re.compile(
+    r"(?:[A-Za-z]{3,9}\.?,?\s+)?(\d{1,2})[\s-]+([A-Za-z]{3,9})\.?[\s-]+(\d{4}|\d\d)\s+(\d{1,2}):(\d\d)(?::(\d\d))?"
+    r"\s*(?:([+-]\d{4})|([A-Za-z]{1,4}))?(?:\s*\([^)]*\))?",
+    re.ASCII,
+)
+_YEARS = range(1980, 2200)
+
+
+def local_to_utc(wall: datetime, zone: Zone) -> datetime:
+    """The instant at which clocks in ``zone`` show ``wall`` (naive).
+
+    A fixed offset tells the two passes of the hour that daylight saving repeats apart. Where it is not one that the
+    region uses that day ("CET" in July), the region's clock is meant, but GMT and UTC mean themselves.
+    """
+    region = ZoneInfo(zone.region)
+    both = [wall.replace(tzinfo=region, fold=fold) for fold in (0, 1)]
+    if zone.offset is not None:
+        fixed = timedelta(minutes=zone.offset)
+        if not zone.offset or zone.region == "UTC" or fixed in [moment.utcoffset() for moment in both]:
+            return wall.replace(tzinfo=timezone(fixed)).astimezone(UTC)
+    return both[0].astimezone(UTC)
+
+
+def parse(value: object, zone: tzinfo | None = None) -> Moment | None:
+    """Any of the notations below, told apart by their shape; null for what is none of them."""
+    if isinstance(value, str):
+        return (
+            parse_iso(value, zone) or parse_rfc822(value) or (parse_epoch(value) if value.strip().isdigit() else None)
+        )
+    return parse_epoch(value)
+
+
+def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
+    """ISO 8601 and RFC 3339 (basic or extended, fractions, ``Z``, offset or zone name).
+
+    A time without either is one of ``zone``; without that too, and for a date alone, null.
+    """
+    match = _ISO.fullmatch(value.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    fraction = int((match[7] or "0").ljust(6, "0")[:6])
+    wall = _wall(year, month, day, hour, minute, second, fraction)
+    at = wall and _in_zone(wall, match[8], zone)
+    return Moment(at, "exact" if match[6] else "minute") if at else None
+
+
+def parse_rfc822(value: str) -> Moment | None:
+    """RFC 822 and 5322 dates as feeds have them, with zone names beyond the RFC's; null without a zone."""
+    match = _RFC822.fullmatch(value.strip())
+    if match is None or (month := MONTHS.get(match[2].lower())) is None:
+        return None
+    year = int(match[3])
+    if len(match[3]) == 2:  # RFC 5322 section 4.3
+        year += 2000 if year < 50 else 1900
+    wall = _wall(year, month, int(match[1]), int(match[4]), int(match[5]), int(match[6] or 0), 0)
+    at = wall and _in_zone(wall, match[7] or (match[8] or "").upper(), None)
+    return Moment(at, "exact" if match[6] else "minute") if at else None
+
+
+def parse_epoch(value: object) -> Moment | None:
+    """Seconds since 1970, or milliseconds where seconds would lie beyond the year 2199. Booleans are no times."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+        if seconds >= 1e11:
+            seconds /= 1000
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return Moment(at, "exact") if at.year in _YEARS else None
+
+
+def _wall(year: int, month: int, day: int, hour: int, minute: int, second: int, fraction: int) -> datetime | None:
+    if year not in _YEARS:
+        return None
+    try:
+        # A leap second has no place in datetime; the second before it is the nearest there is.
+        return datetime(year, month, day, hour, minute, min(second, 59) if second == 60 else second, fraction)  # noqa: DTZ001 - a wall clock
+    except ValueError:
+        return None
+
+
+def _in_zone(wall: datetime, stated: str | None, zone: tzinfo | None) -> datetime | None:
+    if not stated:
+        return wall.replace(tzinfo=zone).astimezone(UTC) if zone else None
+    if stated[0] in "+-−":
+        hours, minutes = int(stated[1:3]), int(stated[3:].lstrip(":") or 0)
+        if hours > 15 or minutes > 59:
+            return None
+        offset = timedelta(hours=hours, minutes=minutes)
+        return wall.replace(tzinfo=timezone(offset if stated[0] == "+" else -offset)).astimezone(UTC)
+    named = ZONES.get(stated.upper())
+    if named is None:
+        return None
+    # RFC 5322 section 4.3: a name that has an offset is that offset, whatever the season.
+    fixed = Zone("UTC", named.offset) if named.offset is not None else named
+    return local_to_utc(wall, fixed)

@@ -1,0 +1,72 @@
+"""Addresses made canonical: absolute, without what only tracks a reader or defeats a cache."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+from deltawire.formats.text import clean
+
+_TRACKING = re.compile(
+    r"utm_.*|at_(?:medium|campaign|custom\d?|link_.*|format|ptr_name|bbc_team)|ns_(?:mchannel|source|campaign|linkname|fee)"
+    r"|(?:fb|g|d|y|tw|tt|ms|rb_|li_fat_|sc|wbra|gbra|ir)cl(?:k?id|ickid)|gclsrc|gbraid|wbraid|igshid?|mc_[ce]id|_ga|_gl"
+    r"|_hs(?:enc|mi)|mkt_tok|vero_id|oly_(?:anon|enc)_id|s_cid|ref_(?:src|url)|cmpid?|ocid|ito|xtor|smid|guccounter",
+    re.IGNORECASE,
+)
+_BUSTER_NAME = re.compile(
+    r"_|r|t|ts|cb|cache|cache_?bust(?:er)?|bust|nocache|rnd|rand|random|time(?:stamp)?|v|ver", re.IGNORECASE
+)
+_EPOCH = re.compile(r"1\d{9}(?:\d{3})?(?:\.\d+)?")
+_SCHEMES = frozenset({"http", "https", "mailto"})
+_PORTS = {"http": ":80", "https": ":443"}
+_UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\w.\-]")
+_MAX = 4096
+
+
+def canonical_url(url: str, base: str | None = None) -> str | None:
+    """The address absolute (against ``base``), with a lower-case scheme and host, without tracking parameters.
+
+    The fragment and the order of the remaining parameters are kept. Null for anything but http, https and mailto,
+    for what cannot be parsed, and for what is longer than 4096 characters (a data address, as a rule).
+    """
+    return _canonical(url, base, image=False)
+
+
+def canonical_image(url: str, base: str | None = None) -> str | None:
+    """The same for an image, also without cache busters: a parameter, or a whole query, that is an epoch."""
+    return _canonical(url, base, image=True)
+
+
+def fragment(url: str) -> str | None:
+    """The fragment of an address that has one."""
+    return url.partition("#")[2] or None
+
+
+def _canonical(url: str, base: str | None, *, image: bool) -> str | None:
+    url = re.sub(r"[\t\r\n]", "", clean(url)).strip()
+    if not url or len(url) > _MAX:
+        return None
+    try:
+        parts = urlsplit(urljoin(base, url) if base else url)
+        scheme = parts.scheme.lower()
+        if scheme not in _SCHEMES or (scheme != "mailto" and not parts.hostname):
+            return None
+    except ValueError:
+        return None
+    netloc = parts.netloc
+    if scheme != "mailto":
+        user, at, host = netloc.rpartition("@")
+        netloc = user + at + host.lower().removesuffix(_PORTS[scheme])
+    query = "&".join(pair for pair in parts.query.split("&") if pair and not _is_noise(pair, image=image))
+    path = parts.path or ("/" if scheme != "mailto" else "")
+    whole = urlunsplit((scheme, netloc, path, query, parts.fragment))
+    return _UNSAFE.sub(lambda match: quote(match[0]), whole)
+
+
+def _is_noise(pair: str, *, image: bool) -> bool:
+    name, equals, value = pair.partition("=")
+    if _TRACKING.fullmatch(name):
+        return True
+    if not image:
+        return False
+    return bool(_EPOCH.fullmatch(value) and _BUSTER_NAME.fullmatch(name)) if equals else bool(_EPOCH.fullmatch(name))
