@@ -122,10 +122,10 @@ class Store(Protocol):
         expected: int | None,
         position: int,
         alerts: Sequence[tuple[Alert, Sequence[str]]],
-    ) -> int:
+    ) -> frozenset[str]:
         """Store alerts with the channels they are owed to, and move alerting's position, in one transaction.
 
-        Returns how many alerts were new: one whose id is already stored changes nothing.
+        Returns the ids of the alerts that were new: one whose id is already stored changes nothing.
 
         Raises:
             PositionMoved: as for ``apply``.

@@ -137,10 +137,10 @@ class SqliteStore:
         expected: int | None,
         position: int,
         alerts: Sequence[tuple[Alert, Sequence[str]]],
-    ) -> int:
-        def work(db: sqlite3.Connection) -> int:
+    ) -> frozenset[str]:
+        def work(db: sqlite3.Connection) -> frozenset[str]:
             _move(db, "alerting", partition, expected, position)
-            return sum(_owe(db, alert, channels) for alert, channels in alerts)
+            return frozenset(alert.id for alert, channels in alerts if _owe(db, alert, channels))
 
         return await self._write(work)
 
@@ -272,13 +272,14 @@ def _begin_epoch(db: sqlite3.Connection, feed_id: str, epoch: str) -> None:
         db.execute(statements.DROP_OTHER_EPOCHS, (feed_id, epoch))
 
 
-def _owe(db: sqlite3.Connection, alert: Alert, channels: Sequence[str]) -> int:
+def _owe(db: sqlite3.Connection, alert: Alert, channels: Sequence[str]) -> bool:
+    """Store the alert with what is owed; whether it was new."""
     row = rows.alert_row(alert)
     if not db.execute(statements.INSERT_ALERT, row).rowcount:
-        return 0
+        return False
     for channel in channels:
         db.execute(statements.INSERT_DELIVERY, (row["id"], rows.text(channel), row["raised_at"]))
-    return 1
+    return True
 
 
 def _match(terms: Sequence[query.Term]) -> str:

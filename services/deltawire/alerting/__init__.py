@@ -1,0 +1,1 @@
+"""The alerting service: rules over events, and what they owe to channels."""

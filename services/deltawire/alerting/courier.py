@@ -1,0 +1,111 @@
+"""One channel's deliveries: sent when due, tried again, given up. A channel that hangs holds up only itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from deltawire import telemetry
+from deltawire.alerting.channels import Channel, alert_fields
+from deltawire.alerting.schedule import Answer, settle
+from deltawire.events import rfc3339
+from deltawire.store.port import Delivery, Store
+
+logger = structlog.get_logger()
+
+AT_ONCE = 2
+"""Requests to one channel at the same time."""
+
+LONGEST_SLEEP_S = 60.0
+"""The store is asked at least this often: the clock may be set, another process may have raised an alert."""
+
+PAUSE_S = 5.0
+"""Before the store is asked again after it failed."""
+
+
+class Courier:
+    """What is owed lies in the store, so that a courier can be stopped at any moment: an attempt that was cut off
+    is made again, with the same webhook-id.
+    """
+
+    def __init__(self, store: Store, channel: Channel, clock: Callable[[], datetime]) -> None:
+        self.wake = asyncio.Event()
+        self._store = store
+        self._channel = channel
+        self._clock = clock
+        self._failing = False
+        self._gone = False
+        self._logger = logger.bind(service="alerting", channel=channel.id)
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            self.wake.clear()
+            try:
+                while await self.deliver_due():
+                    pass
+                due = await self._store.next_due(channel_id=self._channel.id)
+            except Exception as error:
+                self._logger.warning(
+                    "alert.deliveries_stopped", outcome="retry", error=str(error), pause_s=PAUSE_S, exc_info=error
+                )
+                await asyncio.sleep(PAUSE_S)
+                continue
+            sleep = LONGEST_SLEEP_S if due is None else (due - self._clock()).total_seconds()
+            await self._sleep(max(0.0, min(sleep, LONGEST_SLEEP_S)))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return
+
+    async def deliver_due(self) -> int:
+        """Attempt up to AT_ONCE deliveries that are due now, all at once; returns how many."""
+        due = await self._store.owed(self._clock(), AT_ONCE, channel_id=self._channel.id)
+        results = await asyncio.gather(*map(self._attempt, due), return_exceptions=True)
+        for error in results:
+            if error is not None:
+                raise error
+        return len(due)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        settled = settle(delivery, await self._send(delivery), self._clock())
+        await self._store.record_attempt(settled)
+        telemetry.deliveries.labels(self._channel.id, settled.state if settled.state != "owed" else "retry").inc()
+        self._tell(settled)
+
+    async def _send(self, delivery: Delivery) -> Answer:
+        if self._gone:
+            return Answer(ok=False, gone=True, text="not sent: the endpoint answered HTTP 410 before")
+        try:
+            answer = await self._channel.send(delivery.alert, self._clock())
+        except Exception as error:  # one alert that cannot be sent must not keep the others from being sent
+            return Answer(ok=False, text=f"not sent: {type(error).__name__}")
+        self._gone = self._gone or answer.gone
+        return answer
+
+    def _tell(self, delivery: Delivery) -> None:
+        """One line for the attempt; a warning only when the channel begins to fail, or an alert is given up."""
+        was_failing, self._failing = self._failing, delivery.state != "delivered"
+        fields = alert_fields(delivery.alert) | {"attempts": delivery.attempts, "answer": delivery.answer}
+        if delivery.state == "delivered":
+            if not self._channel.quiet:
+                state = "recovered" if was_failing else "ok"
+                self._logger.info("alert.delivered", outcome="delivered", channel_state=state, **fields)
+        elif delivery.state == "dead":
+            what_to_do = "check the channel's url and its receiver; after HTTP 410 it is left alone until a restart"
+            self._logger.warning("alert.dead", outcome="given up", what_to_do=what_to_do, **fields)
+        else:
+            fields["next_attempt_at"] = rfc3339(delivery.next_attempt_at)
+            if was_failing:
+                self._logger.info("alert.retry", outcome="failed", channel_state="failing", **fields)
+            else:
+                what_to_do = "check the channel's url and its receiver; the alert is tried again for 3 days"
+                self._logger.warning(
+                    "alert.retry", outcome="failed", channel_state="ok -> failing", what_to_do=what_to_do, **fields
+                )

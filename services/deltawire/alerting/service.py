@@ -1,0 +1,174 @@
+"""Alerting: events that a rule is about become alerts that are owed to channels, and couriers deliver them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import get_args
+
+import aiohttp
+import structlog
+
+from deltawire import events, telemetry
+from deltawire.alerting.channels import make_channels
+from deltawire.alerting.courier import Courier
+from deltawire.alerting.payload import make_alert
+from deltawire.alerting.rules import Rule, compile_rule, match, subject
+from deltawire.config import ChannelConfig, RuleConfig
+from deltawire.entries import WholeEntries
+from deltawire.events import EntryData, EntryType, Event
+from deltawire.log.dead_letters import dead_letter
+from deltawire.log.port import Log, Outgoing, Record
+from deltawire.log.topics import Topics
+from deltawire.log.workers import run_partitions
+from deltawire.model import Entry
+from deltawire.sinks import follow
+from deltawire.store.port import Alert, Store
+
+logger = structlog.get_logger()
+
+CONSUMER = "alerting"
+
+_ENTRY_TYPES = frozenset(get_args(EntryType))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def run(
+    log: Log,
+    topics: Topics,
+    store: Store,
+    rules: Iterable[RuleConfig],
+    channels: Sequence[ChannelConfig],
+    session: aiohttp.ClientSession,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Run alerting for the partitions that this process is assigned, until cancelled.
+
+    ``session`` carries the webhooks; whoever makes it decides which addresses may be reached.
+
+    Raises:
+        ValueError: a rule or a channel cannot be used; one sentence says which and why.
+    """
+    compiled = [compile_rule(rule) for rule in rules]
+    couriers = {id_: Courier(store, channel, clock) for id_, channel in make_channels(channels, session).items()}
+    for rule in compiled:
+        if unknown := set(rule.config.channels) - couriers.keys():
+            raise ValueError(f"rule {rule.config.id!r}: there is no channel {min(unknown)!r}")
+    for channel_id, owed in (await store.backlog()).items():
+        if channel_id not in couriers:
+            what_to_do = "configure the channel again, or leave the alerts undelivered"
+            logger.warning("alert.channel_missing", channel=channel_id, owed=owed, what_to_do=what_to_do)
+
+    async def worker(partition: int) -> None:
+        sink = PartitionAlerting(log, topics, store, partition, compiled, couriers, clock)
+        try:
+            await follow(log, store, CONSUMER, topics.events, partition, sink)
+        finally:
+            await sink.close()
+
+    tasks = [asyncio.create_task(courier.run()) for courier in couriers.values()]
+    try:
+        await run_partitions(log, CONSUMER, topics.events, worker)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class PartitionAlerting:
+    """One partition's sink: alerts, what they owe and the position are written in one transaction."""
+
+    def __init__(
+        self,
+        log: Log,
+        topics: Topics,
+        store: Store,
+        partition: int,
+        rules: Sequence[Rule],
+        couriers: Mapping[str, Courier],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._log = log
+        self._topics = topics
+        self._store = store
+        self._partition = partition
+        self._rules = rules
+        self._couriers = couriers
+        self._clock = clock
+        self._wholes = WholeEntries(log, topics.entries, partition)
+        self._logger = logger.bind(service=CONSUMER, partition=partition)
+
+    async def close(self) -> None:
+        await self._wholes.close()
+
+    async def take(self, expected: int | None, records: Sequence[Record]) -> int:
+        raised: list[tuple[Alert, Sequence[str]]] = []
+        unreadable: list[Outgoing] = []
+        for record in records:
+            if record.headers.get("ce_type", "") in _ENTRY_TYPES or "ce_type" not in record.headers:
+                try:
+                    event = events.decode(record.headers, record.value)
+                    raised += self._alerts(event, await self._whole(event))
+                except (ValueError, IndexError) as error:
+                    unreadable.append(self._dead_letter(record, error))
+        if unreadable:
+            await self._log.append(unreadable)
+        position = records[-1].offset + 1
+        new = await self._store.raise_alerts(self._partition, expected, position, raised)
+        self._count(raised, new)
+        self._logger.debug("alerting.matched", outcome="ok", position=position, events=len(records), alerts=len(new))
+        return position
+
+    def _alerts(self, event: Event, whole: Entry | None) -> list[tuple[Alert, Sequence[str]]]:
+        about = subject(event, whole)
+        if about is None:
+            return []
+        now = self._clock()
+        found = [(rule.config, match(rule, about)) for rule in self._rules]
+        return [
+            (make_alert(config.id, about, words, now), config.channels) for config, words in found if words is not None
+        ]
+
+    async def _whole(self, event: Event) -> Entry | None:
+        if not isinstance(event.data, EntryData) or not event.data.truncated:
+            return None
+        return await self._wholes.find(event)
+
+    def _dead_letter(self, record: Record, error: Exception) -> Outgoing:
+        self._logger.warning(
+            "alerting.unreadable",
+            outcome="kept in the dead letters",
+            topic=record.topic,
+            offset=record.offset,
+            error=str(error),
+            what_to_do=f"read it in {self._topics.dead_letters}; no alert comes from it",
+        )
+        return dead_letter(self._topics, record, CONSUMER, error)
+
+    def _count(self, raised: Sequence[tuple[Alert, Sequence[str]]], new: frozenset[str]) -> None:
+        telemetry.duplicates.labels(CONSUMER).inc(len(raised) - len(new))
+        for alert, channels in raised:
+            if alert.id in new:
+                telemetry.alerts.labels(alert.rule_id).inc()
+                for channel in channels:
+                    self._couriers[channel].wake.set()
+
+    async def resume(self, expected: int | None, begin: int, end: int) -> int | None:
+        if expected is None:
+            return None
+        self._logger.warning(
+            "alerting.events_lost",
+            outcome="gone on with what is kept",
+            cause="the log is another one" if expected > end else "retention deleted events that were not looked at",
+            position=expected,
+            oldest_kept=begin,
+            end=end,
+            what_to_do="none; no alert comes from the lost events",
+        )
+        await self._store.raise_alerts(self._partition, expected, begin, [])
+        return begin
