@@ -1,6 +1,7 @@
 """A second process on a log, for the tests. One JSON line on stdout for each thing that it did.
 
 own PATH            own the log until stdin ends
+fork PATH           the same, with a forked child that outlives it for a minute
 guest PATH          each line of stdin is appended to events
 tail PATH COUNT     read that many events from the beginning on
 commit PATH         own the log and commit 1, 2, 3, … to three topics each, until killed
@@ -9,7 +10,9 @@ commit PATH         own the log and commit 1, 2, 3, … to three topics each, un
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import time
 from pathlib import Path
 
 import orjson
@@ -26,9 +29,15 @@ def say(**fields: object) -> None:
 
 
 async def main(mode: str, path: str, *rest: str) -> None:
-    log = await open_log(f"sqlite:///{path}", TOPICS, role="owner" if mode in ("own", "commit") else "guest")
+    log = await open_log(f"sqlite:///{path}", TOPICS, role="owner" if mode in ("own", "fork", "commit") else "guest")
     say(ready=True)
-    if mode == "own":
+    if mode == "fork" and os.fork() == 0:
+        say(child=os.getpid())
+        os.close(0)
+        os.close(1)
+        time.sleep(60)  # noqa: ASYNC251 - the child has nothing else to do
+        os._exit(0)
+    if mode in ("own", "fork"):
         await asyncio.to_thread(sys.stdin.read)
     elif mode == "guest":
         while line := await asyncio.to_thread(sys.stdin.readline):

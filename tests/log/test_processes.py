@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -142,6 +143,22 @@ async def test_a_guest_appends_alone_and_outlives_owners(path: Path) -> None:
         log = await SqliteLog.open(path, TOPICS)
         assert await values(log) == [b"nobody there", b"an owner", b"gone again", b"killed"]
         await log.close()
+
+
+async def test_a_child_of_a_killed_owner_keeps_nothing(path: Path) -> None:
+    async with other("fork", path) as parent:
+        child = (await parent.hear())["child"]
+        parent.process.kill()
+        await parent.process.wait()
+        try:
+            holder = owner.read_holder(path)
+            assert holder is not None
+            assert holder.socket is not None
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_unix_connection(holder.socket)
+            await (await SqliteLog.open(path, TOPICS)).close()
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 async def test_guests_that_append_at_once_all_succeed(path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deltawire.log import sqlite_maintenance, sqlite_rows
-from deltawire.log.port import Fenced, Log, LogError
+from deltawire.log.port import Fenced, Log, LogError, OutcomeUnknown
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from log.contract import everything, out, until
@@ -191,6 +191,29 @@ async def test_one_bad_caller_does_not_fail_those_it_was_grouped_with(log: Sqlit
     await held
     assert [type(r) for r in await results] == [type(None), Fenced, type(None)]
     assert await values(log, topic) == [b"1", b"2"]
+
+
+async def test_what_a_failing_caller_wrote_is_undone_alone(log: SqliteLog) -> None:
+    def write_and_fail(connection: sqlite3.Connection) -> None:
+        rows = sqlite_rows.to_rows([out(TOPICS.events, "k", b"half")], log._streams, 1, NOW)
+        sqlite_rows.write(connection, rows, 0)
+        raise LogError("on second thoughts")
+
+    results = await asyncio.gather(
+        log.append([out(TOPICS.events, "k", b"1")]),
+        log._committer.submit(write_and_fail),
+        log.append([out(TOPICS.events, "k", b"2")]),
+        return_exceptions=True,
+    )
+    assert [str(r) for r in results] == ["None", "on second thoughts", "None"]
+    assert [(r.offset, r.value) for r in await everything(log, TOPICS.events)] == [(0, b"1"), (1, b"2")]
+
+
+async def test_the_writer_thread_survives_what_it_does_not_expect(log: SqliteLog) -> None:
+    with pytest.raises(OutcomeUnknown):
+        await log._committer.submit(lambda c: c.execute("RELEASE job"))
+    await log.append([out(TOPICS.events, "k", b"1")])
+    assert await values(log, TOPICS.events) == [b"1"]
 
 
 async def test_close_waits_for_the_commits_under_way(path: Path, log: SqliteLog) -> None:

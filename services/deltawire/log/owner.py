@@ -49,6 +49,18 @@ _reply = msgspec.msgpack.Decoder(Reply)
 _request = msgspec.msgpack.Decoder(list[Outgoing])
 
 
+_not_for_children: set[int] = set()
+
+
+def _close_after_fork() -> None:
+    """A forked child must not keep the lock, or the socket, of an owner that is killed."""
+    for descriptor in _not_for_children:
+        os.close(descriptor)
+
+
+os.register_at_fork(after_in_child=_close_after_fork)
+
+
 class InUse(LogError):
     """Another process owns the log."""
 
@@ -58,6 +70,7 @@ class Lock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        _not_for_children.add(descriptor)
 
     @classmethod
     async def acquire(cls, path: Path, *, patience: float = PATIENCE) -> Lock:
@@ -99,6 +112,7 @@ class Lock:
 
     def release(self) -> None:
         self._write(b"")
+        _not_for_children.discard(self._descriptor)
         os.close(self._descriptor)
 
     def _write(self, content: bytes) -> None:
@@ -114,14 +128,18 @@ class Server:
         self._connections: set[asyncio.Task[None]] = set()
         self._writing: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._descriptors: set[int] = set()
         self.socket = ""
 
     async def start(self) -> None:
         self.socket = str(Path(tempfile.mkdtemp(prefix=_DIRECTORY_PREFIX)) / "append.sock")
         self._server = await asyncio.start_unix_server(self._serve, self.socket)
+        self._descriptors = {socket.fileno() for socket in self._server.sockets}
+        _not_for_children.update(self._descriptors)
 
     async def close(self) -> None:
         """Takes no more requests; those that are being written are answered."""
+        _not_for_children.difference_update(self._descriptors)
         if self._server is not None:
             self._server.close()
         for task in self._connections - self._writing:

@@ -27,19 +27,19 @@ class SqliteGuest:
         self._tail = GuestTail(self._connections)
 
     async def append(self, records: Sequence[Outgoing]) -> None:
-        """Through the owner where one is running, else by owning the log for a moment."""
+        """By owning the log for a moment where nobody does, else through the owner."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + owner.PATIENCE
         while True:
-            holder = await asyncio.to_thread(owner.read_holder, self.path)
-            if holder is not None and holder.socket is not None and await owner.hand_over(holder.socket, records):
-                return
             try:
                 log = await SqliteLog.open(self.path, self._topics.values(), serve=False, maintenance_interval=None)
             except owner.InUse:
+                holder = await asyncio.to_thread(owner.read_holder, self.path)
+                if holder is not None and holder.socket is not None and await owner.hand_over(holder.socket, records):
+                    return
                 if loop.time() > deadline:
                     raise
-                await asyncio.sleep(0.02)  # an owner is coming up or going down
+                await asyncio.sleep(0.02)  # the owner is coming up or going down
                 continue
             try:
                 await log.append(records)
