@@ -245,6 +245,17 @@ async def test_a_read_stops_at_16_mib_of_values(log: SqliteLog) -> None:
     assert [len(await reader.poll()) for _ in range(3)] == [4, 4, 1]
 
 
+async def test_a_poll_moves_over_holes_at_the_end_without_waiting(path: Path) -> None:
+    log = await SqliteLog.open(path, TOPICS, maintenance_interval=None, serve=False, gap=1)
+    await log.append([out(TOPICS.events, "k") for _ in range(3)])
+    reader = await log.reader(TOPICS.events, {0: 3})
+    async with asyncio.timeout(10):
+        assert await reader.poll(timeout=60) == []
+    assert reader.positions == {0: 4}
+    assert (await log.bounds(TOPICS.events))[0] == (0, 4)
+    await log.close()
+
+
 async def test_partitions_take_turns_in_a_reader(path: Path) -> None:
     log = await SqliteLog.open(path, TOPICS, partitions=2, maintenance_interval=None, serve=False)
     await log.append([out(TOPICS.events, "k", partition=p) for p in (0, 1) for _ in range(50)])
