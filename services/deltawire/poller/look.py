@@ -8,7 +8,6 @@ that stands still must supply them too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Literal
 
@@ -61,43 +60,42 @@ def readout(reading: Reading) -> Readout:
     return Readout(reading=reading, digest=hashlib.blake2b(msgspec.json.encode(seen), digest_size=16).hexdigest())
 
 
-def reader_of(reading: Reading) -> str:
-    return f"{reading.format}:{reading.version}"
-
-
 def reference(feed: Feed) -> FeedRef:
     return FeedRef(id=feed.id, url=redact(feed.url), tags=feed.tags, series=feed.series, generation=feed.generation)
 
 
 def start(feed: Feed, state: FetchState | None) -> FetchState:
-    """The state to go on with. A feed added again begins anew; one with another URL or format is read anew."""
+    """The state to go on with. A feed added again begins anew; another URL is asked without validators."""
     if state is None or state.generation != feed.generation:
         return FetchState(generation=feed.generation, url=feed.url)
-    if state.url != feed.url:
-        state = msgspec.structs.replace(
-            state,
-            state="retrying" if state.state == "gone" else state.state,
-            url=feed.url,
-            next_poll_at=None,
-            retry_after=None,
-        )
-    elif feed.format == "auto" or state.reader is None or state.reader.startswith(f"{feed.format}:"):
+    if state.url == feed.url:
         return state
-    return msgspec.structs.replace(state, etag=None, last_modified=None, target=None, body_hash=None, reader=None)
+    return msgspec.structs.replace(
+        state,
+        state="retrying" if state.state == "gone" else state.state,
+        url=feed.url,
+        etag=None,
+        last_modified=None,
+        target=None,
+        body_hash=None,
+        reader=None,
+        next_poll_at=None,
+        retry_after=None,
+    )
 
 
-def validators(state: FetchState, readers: Collection[str]) -> Validators:
-    """What to ask with: nothing where a 304 could not be understood, or where a better reader has come since."""
-    if state.digest is None or state.reader not in readers:
+def validators(state: FetchState, reader: str) -> Validators:
+    """What to ask with: nothing where a 304 could not be understood, or where another reader is to read now."""
+    if state.digest is None or state.reader != reader:
         return Validators()
     return Validators(etag=state.etag, last_modified=state.last_modified, target=state.target)
 
 
-def needs_reading(state: FetchState, fetched: Fetched, readers: Collection[str]) -> bool:
-    """Whether the body is other than the one that ``state.digest`` was read from, by a reader still in use."""
+def needs_reading(state: FetchState, fetched: Fetched, reader: str) -> bool:
+    """Whether the body is other than the one that ``state.digest`` was read from, by the same reader."""
     if fetched.status == 304:
         return False
-    return state.digest is None or state.reader not in readers or fetched.body_hash != state.body_hash
+    return state.digest is None or state.reader != reader or fetched.body_hash != state.body_hash
 
 
 def conclude(
@@ -107,12 +105,13 @@ def conclude(
     outcome: Fetched | Failure,
     read: Readout | Unreadable | None,
     *,
+    reader: str,
     fetch: FetchConfig,
     removal_looks: int,
 ) -> Conclusion:
     """What follows from a look, whose times are those of ``look``.
 
-    ``read`` is null exactly if the body need not be read again (``needs_reading``).
+    ``read`` is what ``reader`` made of the body, null exactly if it need not be read again (``needs_reading``).
     """
     if isinstance(read, Unreadable) and isinstance(outcome, Fetched):
         outcome = Failure(cause=read.code, detail=str(read), status=outcome.status, duration_s=outcome.duration_s)
@@ -120,7 +119,7 @@ def conclude(
     if isinstance(outcome, Failure):
         return _failed(feed, state, look, outcome, fetch)
     assert not isinstance(read, Unreadable)
-    return _succeeded(feed, state, look, outcome, read, fetch, removal_looks)
+    return _succeeded(feed, state, look, outcome, read, reader, fetch, removal_looks)
 
 
 def _succeeded(
@@ -129,6 +128,7 @@ def _succeeded(
     look: Look,
     fetched: Fetched,
     read: Readout | None,
+    reader: str,
     fetch: FetchConfig,
     removal_looks: int,
 ) -> Conclusion:
@@ -165,9 +165,7 @@ def _succeeded(
         body_hash=state.body_hash if fetched.status == 304 else fetched.body_hash,
     )
     if read is not None:
-        after = msgspec.structs.replace(
-            after, reader=reader_of(read.reading), problems=read.reading.problems[:_PROBLEMS_KEPT]
-        )
+        after = msgspec.structs.replace(after, reader=reader, problems=read.reading.problems[:_PROBLEMS_KEPT])
     outcome: schedule.Outcome = "changed" if changed else "unchanged"
     after = _planned(feed, after, outcome, now, fetch, fetched.fresh_for)
     observation: Observation | None = None

@@ -1,0 +1,151 @@
+"""The poller: watches every feed that is wanted, and writes down what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+import uuid
+from collections import Counter
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+import structlog
+
+from deltawire.config import Config
+from deltawire.log.dead_letters import dead_letter
+from deltawire.log.port import Log, Record, snapshot
+from deltawire.log.topics import Topics
+from deltawire.log.workers import run_partitions
+from deltawire.model import Feed, FeedRef, FetchState
+from deltawire.poller import look as looks
+from deltawire.poller.fetch import Clock, utc_now
+from deltawire.poller.guard import Guard
+from deltawire.poller.watch import Poller, Watch
+from deltawire.telemetry import redact
+
+logger = structlog.get_logger()
+
+SUMMARY_INTERVAL = 60.0
+
+T = TypeVar("T", Feed, FetchState)
+
+
+async def run(
+    log: Log, topics: Topics, config: Config, *, session: aiohttp.ClientSession, clock: Clock = utc_now
+) -> None:
+    """Poll the feeds of the ``feeds`` topic until cancelled; then writes under way are finished.
+
+    ``session`` is one of ``net.make_session``, and stays the caller's.
+    """
+    guard = Guard(config.differ.max_entries)
+    generation = f"{int(clock().timestamp() * 1000)}-{uuid.uuid4().hex[:8]}"
+    poller = Poller(log, topics, config, session, clock, guard, generation)
+    summaries = asyncio.create_task(_summarise(poller))
+    try:
+        await run_partitions(log, "poller", topics.feeds, functools.partial(_watch_partition, poller))
+    finally:
+        summaries.cancel()
+        guard.close()
+
+
+async def _watch_partition(poller: Poller, partition: int) -> None:
+    log, topics = poller.log, poller.topics
+    end = (await log.bounds(topics.feeds))[partition][1]
+    feeds = await _latest(poller, topics.feeds, partition, Feed)
+    states = await _latest(poller, topics.fetch_state, partition, FetchState)
+    for feed_id in states.keys() - feeds.keys():
+        # Removed while no poller ran: nobody has told the differ yet.
+        state = states[feed_id]
+        await poller.retire(FeedRef(id=feed_id, url=redact(state.url), generation=state.generation))
+    watches = {id_: Watch(poller, feed, looks.start(feed, states.get(id_))) for id_, feed in feeds.items()}
+    reader = await log.reader(topics.feeds, {partition: end})
+    try:
+        for watch in watches.values():
+            watch.start(len(watches))
+        while True:
+            for record in await reader.poll():
+                await _apply(poller, watches, record)
+    finally:
+        await asyncio.gather(*(watch.stop() for watch in watches.values()))
+        await reader.close()
+
+
+async def _apply(poller: Poller, watches: dict[str, Watch], record: Record) -> None:
+    """Bring one feed in line with its record. A record that was seen before changes nothing."""
+    feed = await _decoded(poller, record, Feed)
+    if record.key is None or (feed is None and record.value is not None):
+        return
+    watch = watches.get(record.key)
+    if watch is None:
+        if feed is not None:
+            watches[feed.id] = Watch(poller, feed, looks.start(feed, None))
+            watches[feed.id].start()
+        return
+    if feed == watch.feed:
+        return
+    await watch.stop()
+    if feed is None:
+        del watches[record.key]
+        await poller.retire(looks.reference(watch.feed))
+        return
+    state = looks.start(feed, watch.state)
+    if watch.feed.paused and not feed.paused:
+        # Whoever resumes a feed wants to see it now; only the source's own Retry-After still counts.
+        state = msgspec.structs.replace(state, next_poll_at=None)
+    watches[feed.id] = Watch(poller, feed, state)
+    watches[feed.id].start()
+
+
+async def _latest(poller: Poller, topic: str, partition: int, type_: type[T]) -> dict[str, T]:
+    latest: dict[str, T] = {}
+    async for record in snapshot(poller.log, topic, [partition]):
+        if record.key is None:
+            continue
+        value = await _decoded(poller, record, type_)
+        if value is not None:
+            latest[record.key] = value
+        elif record.value is None:
+            latest.pop(record.key, None)
+    return latest
+
+
+async def _decoded(poller: Poller, record: Record, type_: type[T]) -> T | None:
+    """The value of a record, null for a tombstone; also for what is no such value, which goes to the dead letters."""
+    if record.value is None:
+        return None
+    try:
+        return msgspec.json.decode(record.value, type=type_)
+    except msgspec.DecodeError as error:
+        await poller.log.append([dead_letter(poller.topics, record, "poller", error)])
+        logger.warning(
+            "poller.dead_letter",
+            outcome="skipped",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            detail=str(error)[:200],
+        )
+        return None
+
+
+async def _summarise(poller: Poller) -> None:
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(SUMMARY_INTERVAL)
+        counts, poller.counts = poller.counts, Counter()
+        lateness, poller.lateness = poller.lateness, 0.0
+        poller.gates.prune()
+        logger.info(
+            "poller.summary",
+            polls=counts.total(),
+            changed=counts["changed"],
+            unchanged=counts["unchanged"],
+            failed=counts["failed"],
+            unwritten=counts["unwritten"],
+            feeds={state: number for state, number in poller.states.items() if number},
+            latest_s=round(lateness, 3),
+            up_s=round(time.monotonic() - began),
+        )

@@ -1,0 +1,347 @@
+"""What follows from a look at a feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from deltawire.config import FetchConfig
+from deltawire.formats.base import Unreadable
+from deltawire.model import (
+    CacheInfo,
+    Document,
+    Entry,
+    Failed,
+    Feed,
+    FeedMeta,
+    FetchState,
+    Look,
+    Observation,
+    Problem,
+    Reading,
+    Retired,
+)
+from deltawire.poller import look as looks
+from deltawire.poller.look import Conclusion, Readout, conclude, readout
+from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FETCH = FetchConfig()
+FEED = Feed(id="harbour-live", url="https://user:pw@example.org/feed?key=1", generation="g1", tags=("port",))
+READER = "auto:1"
+
+
+def document(*texts: str, live: bool | None = True, version: int = 1) -> Readout:
+    return readout(
+        Reading(
+            format="rss",
+            version=version,
+            feed=FeedMeta(title="Harbour", live=live),
+            coverage="window",
+            entries=tuple(Entry(source_id=text, content_text=text) for text in texts),
+            problems=(Problem(code="odd", message="odd"),),
+        )
+    )
+
+
+def fetched(body_hash: str = "b", status: int = 200, **fields: object) -> Fetched:
+    return msgspec.structs.replace(
+        Fetched(status=status, url="https://example.org/feed", body_hash=body_hash, duration_s=0.1), **fields
+    )
+
+
+NOT_MODIFIED = fetched("", 304)
+
+
+class Story:
+    """Looks at one feed, a minute apart."""
+
+    def __init__(self, feed: Feed = FEED) -> None:
+        self.feed = feed
+        self.state = looks.start(feed, None)
+        self.now = NOW
+        self.written: list[Observation] = []
+
+    def look(
+        self, outcome: Fetched | Failure, read: Readout | Unreadable | None = None, reader: str = READER
+    ) -> Conclusion:
+        self.now += timedelta(minutes=1)
+        look = Look(
+            poll_id=f"{len(self.written):032x}",
+            feed=looks.reference(self.feed),
+            poller="p1",
+            began_at=self.now,
+            fetched_at=self.now + timedelta(seconds=1),
+        )
+        conclusion = conclude(self.feed, self.state, look, outcome, read, reader=reader, fetch=FETCH, removal_looks=2)
+        self.state = conclusion.state
+        if conclusion.observation is not None:
+            self.written.append(conclusion.observation)
+        return conclusion
+
+    @property
+    def kinds(self) -> list[str]:
+        return [observation.__struct_config__.tag for observation in self.written]  # type: ignore[misc]
+
+
+def failure(cause: str = "timeout", status: int | None = None, **fields: object) -> Failure:
+    return msgspec.structs.replace(Failure(cause=cause, detail="it failed", status=status, duration_s=0.5), **fields)
+
+
+def test_the_first_document_is_written_with_everything_it_needs() -> None:
+    story = Story()
+    cache = CacheInfo(age_s=3)
+    story.look(fetched(validators=Validators(etag='"1"', last_modified="then", target="t"), cache=cache), document("a"))
+    [written] = story.written
+    assert isinstance(written, Document)
+    assert written.reading == document("a").reading
+    assert written.digest == document("a").digest
+    assert written.cache == cache
+    assert written.feed.url == "https://example.org/feed"
+    assert (written.feed.generation, written.feed.tags) == ("g1", ("port",))
+    assert (story.state.etag, story.state.last_modified, story.state.target) == ('"1"', "then", "t")
+    assert (story.state.body_hash, story.state.digest) == ("b", written.digest)
+    assert (story.state.state, story.state.reader, story.state.owed) == ("ok", READER, 3)
+    assert story.state.problems == (Problem(code="odd", message="odd"),)
+    assert story.state.last_change_at == story.state.last_read_at == story.state.since == NOW + timedelta(seconds=61)
+    assert msgspec.json.decode(msgspec.json.encode(written), type=Observation) == written
+
+
+@pytest.mark.parametrize(
+    "still",
+    [(NOT_MODIFIED, None), (fetched("b"), None), (fetched("other bytes"), document("a"))],
+    ids=["304", "same bytes", "other bytes, same entries"],
+)
+def test_a_page_that_stands_still_supplies_as_many_looks_as_a_removal_needs(
+    still: tuple[Fetched, Readout | None],
+) -> None:
+    story = Story()
+    story.look(fetched(), document("a"))
+    for _ in range(6):
+        story.look(*still)
+    assert story.kinds == ["document", "unchanged", "unchanged", "unchanged"]
+    assert {written.digest for written in story.written} == {document("a").digest}  # type: ignore[union-attr]
+    assert story.state.owed == 0
+
+
+def test_a_change_is_written_and_starts_the_count_again() -> None:
+    story = Story()
+    story.look(fetched("1"), document("a"))
+    story.look(fetched("1"))
+    story.look(fetched("2"), document("b", "a"))
+    for _ in range(6):
+        story.look(NOT_MODIFIED)
+    assert story.kinds == ["document", "unchanged", "document", "unchanged", "unchanged", "unchanged"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        document("a", "b"),
+        document("b", "a"),
+        document("a", live=None),
+        document("a", version=2),
+        readout(msgspec.structs.replace(document("a").reading, coverage="full")),
+    ],
+)
+def test_the_digest_covers_entries_order_feed_coverage_and_reader(other: Readout) -> None:
+    assert other.digest != document("a").digest
+
+
+def test_problems_are_no_change() -> None:
+    assert readout(msgspec.structs.replace(document("a").reading, problems=())).digest == document("a").digest
+
+
+def test_each_failed_look_is_written_and_then_the_recovery_even_if_nothing_changed() -> None:
+    story = Story()
+    story.look(fetched(), document("a"))
+    for _ in range(5):
+        story.look(NOT_MODIFIED)
+    began = story.now + timedelta(minutes=1)
+    for _ in range(4):
+        story.look(failure())
+    failed = [written for written in story.written if isinstance(written, Failed)]
+    assert [written.attempts for written in failed] == [1, 2, 3, 4]
+    assert {written.since for written in failed} == {began}
+    assert all(written.ever_read and written.cause == "timeout" for written in failed)
+    story.look(NOT_MODIFIED)
+    story.look(NOT_MODIFIED)
+    assert story.kinds[4:] == ["failed"] * 4 + ["unchanged"]
+    assert (story.state.attempts, story.state.failing_since) == (0, None)
+
+
+def test_health_goes_new_ok_retrying_failing_ok() -> None:
+    story = Story()
+    steps: Sequence[tuple[Fetched | Failure, Readout | None]] = [
+        (fetched(), document("a")),
+        (failure(), None),
+        (failure(), None),
+        (failure(), None),
+        (NOT_MODIFIED, None),
+    ]
+    assert story.state.state == "new"
+    assert [story.look(*step).state.state for step in steps] == ["ok", "retrying", "retrying", "failing", "ok"]
+    assert story.state.since == story.now + timedelta(seconds=1)
+
+
+def test_a_feed_that_never_worked_is_failing_at_once() -> None:
+    story = Story()
+    assert story.look(failure("dns")).state.state == "failing"
+    [written] = story.written
+    assert isinstance(written, Failed)
+    assert not written.ever_read
+    assert written.next_poll_at == story.state.next_poll_at
+
+
+def test_a_document_that_cannot_be_read_is_a_failed_look_that_forgets_nothing() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
+    before = story.state
+    story.look(fetched("2", validators=Validators(etag='"2"')), Unreadable("not-a-live-blog", "a page to log in"))
+    failed = story.written[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.cause, failed.detail, failed.status) == ("not-a-live-blog", "a page to log in", 200)
+    kept = ("etag", "body_hash", "digest", "reader", "last_read_at", "last_change_at", "owed", "live")
+    assert all(getattr(story.state, name) == getattr(before, name) for name in kept)
+
+
+def test_an_ended_blog_is_ended_and_can_open_again() -> None:
+    story = Story()
+    assert story.look(fetched("1"), document("a")).state.state == "ok"
+    assert story.look(fetched("2"), document("a", live=False)).state.state == "ended"
+    assert story.look(NOT_MODIFIED).state.state == "ended"
+    assert story.look(failure()).state.state == "retrying"
+    assert story.look(NOT_MODIFIED).state.state == "ended"
+    assert story.look(fetched("3"), document("a", live=True)).state.state == "ok"
+
+
+def test_410_twice_in_a_row_retires_the_feed() -> None:
+    story = Story()
+    story.look(fetched(), document("a"))
+    story.look(failure(GONE, 410))
+    assert story.state.state == "retrying"
+    story.look(failure(GONE, 410))
+    assert story.kinds == ["document", "failed", "retired"]
+    assert isinstance(story.written[-1], Retired)
+    assert story.written[-1].cause == "gone"
+    assert (story.state.state, story.state.next_poll_at) == ("gone", None)
+
+
+def test_410_between_other_answers_does_not() -> None:
+    story = Story()
+    story.look(fetched(), document("a"))
+    for answer in (failure(GONE, 410), failure("http-502", 502), failure(GONE, 410), NOT_MODIFIED, failure(GONE, 410)):
+        story.look(answer)
+    assert "retired" not in story.kinds
+
+
+def test_retry_after_is_remembered_until_the_next_success() -> None:
+    story = Story()
+    later = NOW + timedelta(hours=3)
+    story.look(failure("http-429", 429, retry_after=later))
+    assert (story.state.retry_after, story.state.next_poll_at) == (later, later)
+    story.look(fetched(), document("a"))
+    assert story.state.retry_after is None
+
+
+def test_a_304_keeps_what_it_does_not_replace() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"', last_modified="then")), document("a"))
+    story.look(fetched("", 304, validators=Validators(etag='"2"')))
+    assert (story.state.etag, story.state.last_modified, story.state.body_hash) == ('"2"', "then", "1")
+
+
+def test_a_200_without_validators_forgets_the_old_ones() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"', last_modified="then")), document("a"))
+    story.look(fetched("2"), document("b"))
+    assert looks.validators(story.state, READER) == Validators()
+
+
+def test_a_better_reader_reads_again() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
+    assert looks.validators(story.state, READER) == Validators(etag='"1"')
+    assert looks.validators(story.state, "auto:2") == Validators()
+    assert not looks.needs_reading(story.state, fetched("1"), READER)
+    assert looks.needs_reading(story.state, fetched("1"), "auto:2")
+    story.look(fetched("1"), document("a", version=2), "auto:2")
+    assert story.kinds == ["document", "document"]
+    assert story.state.reader == "auto:2"
+
+
+def test_equal_bytes_and_304_are_not_read_again_and_other_bytes_are() -> None:
+    story = Story()
+    assert looks.needs_reading(story.state, fetched("1"), READER)
+    story.look(fetched("1"), document("a"))
+    assert not looks.needs_reading(story.state, fetched("1"), READER)
+    assert not looks.needs_reading(story.state, NOT_MODIFIED, READER)
+    assert looks.needs_reading(story.state, fetched("2"), READER)
+
+
+def test_a_feed_added_again_begins_anew() -> None:
+    story = Story()
+    story.look(fetched(), document("a"))
+    again = msgspec.structs.replace(FEED, generation="g2")
+    assert looks.start(again, story.state) == FetchState(generation="g2", url=FEED.url)
+    assert looks.start(FEED, story.state) == story.state
+
+
+def test_another_url_forgets_validators_and_retry_after_but_not_what_was_written() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"', last_modified="then")), document("a"))
+    story.look(failure("http-429", 429, retry_after=NOW + timedelta(hours=3)))
+    moved = looks.start(msgspec.structs.replace(FEED, url="https://example.org/new"), story.state)
+    assert (moved.etag, moved.last_modified, moved.body_hash, moved.reader) == (None, None, None, None)
+    assert (moved.retry_after, moved.next_poll_at) == (None, None)
+    assert moved.digest == document("a").digest
+    assert moved.url == "https://example.org/new"
+
+
+def test_another_format_reads_again_but_still_waits_as_the_source_asked() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
+    later = NOW + timedelta(hours=3)
+    story.look(failure("http-429", 429, retry_after=later))
+    other = looks.start(msgspec.structs.replace(FEED, format="jsonld"), story.state)
+    assert other.retry_after == later
+    assert looks.validators(other, "jsonld:1") == Validators()
+    assert looks.needs_reading(other, fetched("1"), "jsonld:1")
+
+
+def test_another_reader_that_reads_the_same_writes_nothing() -> None:
+    story = Story()
+    story.look(fetched("1"), document("a"))
+    for _ in range(3):
+        story.look(NOT_MODIFIED)
+    story.look(fetched("1"), document("a"), "auto:2")
+    assert story.kinds == ["document", "unchanged", "unchanged", "unchanged"]
+    assert story.state.reader == "auto:2"
+
+
+def test_a_feed_that_was_gone_lives_again_at_another_url() -> None:
+    story = Story()
+    for _ in range(2):
+        story.look(failure(GONE, 410))
+    assert looks.start(FEED, story.state).state == "gone"
+    assert looks.start(msgspec.structs.replace(FEED, url="https://example.org/new"), story.state).state != "gone"
+
+
+def test_the_last_ten_looks_are_kept_with_outcome_and_timing() -> None:
+    story = Story()
+    story.look(fetched(body=b"x" * 70), document("a"))
+    first = story.state.looks[0]
+    assert (first.outcome, first.bytes, first.duration_s, first.status) == ("changed", 70, 0.1, 200)
+    for _ in range(12):
+        story.look(failure())
+    assert len(story.state.looks) == 10
+    assert {(kept.outcome, kept.detail) for kept in story.state.looks} == {("failed", "it failed")}
+
+
+def test_a_detail_is_bounded_and_can_be_written() -> None:
+    story = Story()
+    story.look(failure(detail="\ud800" + "long " * 1000))
+    assert len(msgspec.json.encode(story.state)) < 4000
