@@ -93,7 +93,7 @@ def test_long_changes_lose_context_before_they_lose_what_changed() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 300_000, "😀" * 100_000, '"\\' * 100_000, "\x01" * 50_000])
 def test_a_payload_stays_below_20_kb_whatever_the_entry_holds(text: str) -> None:
-    changes = tuple(Change(field=f"f{n}", old=text, new=text) for n in range(300))
+    changes = tuple(Change(field=f"f{n}", old=text, new=text) for n in range(30))
     nasty: dict[str, Any] = {"text": text, "title": text, "url": "https://example.org/" + text, "changes": changes}
     event = entry_event("updated", 1, feed=feed_info(tags=("a",) * 20), **nasty)
     payload = make_alert("r", about(event), (text,) * 50, START).payload

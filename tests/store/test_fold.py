@@ -102,7 +102,7 @@ async def read_all(store: SqliteStore) -> dict[tuple[str, str], Kept]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(plan=st.lists(steps, max_size=30), data=st.data())
 async def test_entries_are_the_fold_of_the_events_at_every_position(plan: list[Step], data: st.DataObject) -> None:
     log = history(plan)
@@ -121,7 +121,7 @@ async def test_entries_are_the_fold_of_the_events_at_every_position(plan: list[S
             assert new == sum(model.take(event) for event in batch)
             done += len(batch)
             assert await read_all(store) == model.entries
-            if data.draw(st.integers(0, 3), "restart") == 0:
+            if data.draw(st.integers(0, 5), "restart") == 0:
                 await store.close()
                 store = await SqliteStore.open(path)
         for feed in FEEDS:

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from deltawire.alerting.channels import LogChannel, make_channels
+from deltawire.alerting.courier import LONGEST_SLEEP_S, Courier
+from deltawire.alerting.payload import make_alert
+from deltawire.alerting.rules import subject
+from deltawire.alerting.schedule import Answer, delay_s
+from deltawire.config import ChannelConfig
+from deltawire.store.port import Alert, Delivery
+from deltawire.store.sqlite import SqliteStore
+from support.receiver import Receiver
+from support.samples import START, entry_event
+from support.waiting import eventually, running
+
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def an_alert(number: int = 1) -> Alert:
+    about = subject(entry_event("created", number, f"e{number}"))
+    assert about is not None
+    return make_alert("toll", about, (), START)
+
+
+async def owe(store: SqliteStore, channels: tuple[str, ...], count: int = 1) -> list[Alert]:
+    alerts = [an_alert(number) for number in range(1, count + 1)]
+    at = (await store.positions("alerting")).get(0)
+    await store.raise_alerts(0, at, (at or 0) + 1, [(alert, channels) for alert in alerts])
+    return alerts
+
+
+def courier(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver, clock: Clock, id_: str = "desk"
+) -> Courier:
+    config = ChannelConfig(id=id_, url=receiver.url, secret=SECRET)
+    return Courier(store, make_channels([config], session)[id_], clock)
+
+
+async def deliveries(store: SqliteStore) -> list[Delivery]:
+    return [delivery for _, found in await store.alerts() for delivery in found]
+
+
+async def test_a_failing_delivery_follows_the_schedule(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    (alert,) = await owe(store, ("desk",))
+    clock = Clock()
+    desk = courier(store, session, receiver, clock)
+    receiver.always(500)
+    for attempts in range(1, 6):
+        assert await desk.deliver_due() == 1
+        assert await desk.deliver_due() == 0
+        due = await store.next_due(channel_id="desk")
+        assert due is not None
+        assert (due - clock.now).total_seconds() == pytest.approx(delay_s(alert.id, attempts, None), abs=1e-5)
+        clock.now = due - timedelta(microseconds=1)
+        assert await desk.deliver_due() == 0
+        clock.now = due
+    receiver.always(204)
+    assert await desk.deliver_due() == 1
+    (delivery,) = await deliveries(store)
+    assert (delivery.state, delivery.attempts, delivery.answer) == ("delivered", 6, "HTTP 204")
+    assert len(receiver.received) == 6
+    assert len({sent.headers["webhook-id"] for sent in receiver.received}) == 1
+
+
+async def test_retry_after_of_either_form_is_honoured(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    await owe(store, ("desk",))
+    clock = Clock()
+    desk = courier(store, session, receiver, clock)
+    receiver.always(429, {"Retry-After": "3600"})
+    await desk.deliver_due()
+    assert await store.next_due() == START + timedelta(hours=1)
+    clock.now = START + timedelta(hours=1)
+    receiver.always(503, {"Retry-After": "Tue, 25 Nov 2025 13:00:00 GMT"})
+    await desk.deliver_due()
+    assert await store.next_due() == START + timedelta(hours=4)
+
+
+async def test_410_kills_what_is_owed_to_the_channel_and_to_no_other(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    await owe(store, ("desk", "other"), 5)
+    desk = courier(store, session, receiver, Clock())
+    receiver.always(410)
+    with capture_logs() as lines:
+        while await desk.deliver_due():
+            pass
+    assert 1 <= len(receiver.received) <= 2
+    assert {(d.channel_id, d.state) for d in await deliveries(store)} == {("desk", "dead"), ("other", "owed")}
+    assert [(line["event"], line["log_level"]) for line in lines] == [("alert.dead", "warning")] * 5
+    assert await store.backlog() == {"other": 5}
+
+
+async def test_a_channel_that_begins_to_fail_is_one_warning_until_it_recovers(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    await owe(store, ("desk",))
+    clock = Clock()
+    desk = courier(store, session, receiver, clock)
+    with capture_logs() as lines:
+        for status in (500, 500, 204):
+            receiver.always(status)
+            await desk.deliver_due()
+            clock.now += timedelta(hours=1)
+    assert [(line["event"], line["log_level"], line["channel_state"]) for line in lines] == [
+        ("alert.retry", "warning", "ok -> failing"),
+        ("alert.retry", "info", "failing"),
+        ("alert.delivered", "info", "recovered"),
+    ]
+    assert receiver.url not in str(lines)
+    assert "The quay is closed" not in str(lines)
+
+
+async def test_an_attempt_that_was_cut_off_is_made_again_after_a_restart_with_the_same_id(
+    tmp_path: Path, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    store = await SqliteStore.open(tmp_path / "restarted.db")
+    await owe(store, ("desk",))
+    receiver.answer = receiver.hang
+    clock = Clock()
+    async with running(courier(store, session, receiver, clock).run()):
+        await receiver.count(1)
+    await store.close()
+    store = await SqliteStore.open(tmp_path / "restarted.db")
+    receiver.always(200)
+    async with running(courier(store, session, receiver, clock).run()):
+        await receiver.count(2)
+
+        async def delivered() -> bool:
+            return [d.state for d in await deliveries(store)] == ["delivered"]
+
+        await eventually(delivered)
+    first, second = receiver.received
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    await store.close()
+
+
+async def test_a_hanging_endpoint_does_not_delay_another(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    await owe(store, ("stuck", "desk"), 20)
+    clock = Clock()
+    async with Receiver().listening() as stuck:
+        stuck.answer = stuck.hang
+        async with (
+            running(courier(store, session, stuck, clock, "stuck").run()),
+            running(courier(store, session, receiver, clock).run()),
+        ):
+            await stuck.count(1)
+            await receiver.count(20, seconds=5)
+
+            async def delivered() -> bool:
+                return await store.backlog() == {"stuck": 20}
+
+            await eventually(delivered)
+        assert len(stuck.received) <= 2
+
+
+async def test_a_new_alert_is_delivered_at_once_when_the_courier_is_woken(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    sleeping = asyncio.Event()
+
+    class Watched(Courier):
+        async def _sleep(self, seconds: float) -> None:
+            assert seconds == LONGEST_SLEEP_S
+            sleeping.set()
+            await super()._sleep(seconds)
+
+    config = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
+    desk = Watched(store, make_channels([config], session)["desk"], Clock())
+    async with running(desk.run()):
+        await sleeping.wait()
+        await owe(store, ("desk",))
+        desk.wake.set()
+        await receiver.count(1, seconds=5)
+
+
+async def test_an_alert_that_cannot_be_sent_does_not_stop_the_others(store: SqliteStore) -> None:
+    alerts = await owe(store, ("log",), 3)
+
+    class Broken(LogChannel):
+        async def send(self, alert: Alert, now: datetime) -> Answer:
+            if alert.id == alerts[0].id:
+                raise RuntimeError("broken")
+            return await super().send(alert, now)
+
+    with capture_logs() as lines:
+        while await Courier(store, Broken(), Clock()).deliver_due():
+            pass
+    assert [line["entry"] for line in lines if line["event"] == "alert.raised"] == ["e2", "e3"]
+    states = {d.alert.entry_id: (d.state, d.answer) for d in await deliveries(store)}
+    assert states["e1"] == ("owed", "not sent: RuntimeError")
+
+
+async def test_variables_in_the_url_are_filled_in_for_the_request_only(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owe(store, ("desk",))
+    clock = Clock()
+    config = ChannelConfig(id="desk", url=receiver.url.replace("hook", "${DW_TEST_PATH}"), secret=SECRET)
+    desk = Courier(store, make_channels([config], session)["desk"], clock)
+    monkeypatch.delenv("DW_TEST_PATH", raising=False)
+    await desk.deliver_due()
+    assert [d.answer for d in await deliveries(store)] == [
+        "the environment variable DW_TEST_PATH in the channel's url is not set"
+    ]
+    monkeypatch.setenv("DW_TEST_PATH", "hook")
+    clock.now += timedelta(minutes=1)
+    await desk.deliver_due()
+    assert len(receiver.received) == 1
+
+
+async def test_a_store_that_fails_is_asked_again(
+    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deltawire.alerting.courier.PAUSE_S", 0.0)
+    await owe(store, ("desk",))
+    desk = courier(store, session, receiver, Clock())
+
+    async def broken_answer() -> web.Response:
+        # The attempt succeeds while its outcome cannot be written down.
+        store._writer.execute("PRAGMA query_only = ON")
+        receiver.answer = mended_answer
+        return web.Response(status=200)
+
+    async def mended_answer() -> web.Response:
+        store._writer.execute("PRAGMA query_only = OFF")
+        return web.Response(status=200)
+
+    receiver.answer = broken_answer
+    with capture_logs() as lines:
+        async with running(desk.run()):
+            await receiver.count(2)
+
+            async def delivered() -> bool:
+                return [d.state for d in await deliveries(store)] == ["delivered"]
+
+            await eventually(delivered)
+    assert [line["outcome"] for line in lines if line["event"] == "alert.deliveries_stopped"] == ["retry"]
