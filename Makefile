@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint lock bench clean
+.PHONY: help install demo test browser lint lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,10 +23,31 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+demo: install ## the whole pipeline on three invented live blogs; prints the address of the page
+	$(BIN)/deltawire demo
+
+test: install browser ## every test, with the services they need
+	$(BIN)/pytest
+
+bench: install ## figures, as ratios to a baseline of the same run
+	@for file in bench/*_bench.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
 lint: install ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+BROWSERS := chromium chromium-browser google-chrome
+browser:
+	@for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "make test: installing Chromium" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	  else \
+	    echo "make test: the tests of the web page need Chromium; on Debian: sudo apt-get install chromium" >&2; exit 1; \
+	  fi
+
+clean: ## forget everything that make made
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 lock: install ## compile requirements*.txt again from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
