@@ -9,7 +9,7 @@ import pytest
 
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event, FeedData
-from deltawire.model import CacheInfo, Unchanged
+from deltawire.model import CacheInfo, Entry, Media, Unchanged
 from differ.build import START, Desk, entry, fold, kinds
 
 replace = msgspec.structs.replace
@@ -67,6 +67,27 @@ def test_a_new_updated_time_alone_is_noise_and_is_explained_once() -> None:
     assert desk.reasons() == ["noise"]
     assert desk.show(later, title="Blog") == []
     assert desk.reasons() == []
+
+
+def test_labels_in_another_order_and_images_fetched_anew_are_noise() -> None:
+    def rendered(token: str, *labels: str) -> Entry:
+        picture = f"https://img.test/flood.jpg?width=620&cb={token}"
+        html = f'<p>Text.</p><p><img src="{picture}"></p>'
+        return Entry(source_id="a", content_text="Text.", content_html=html, labels=labels, media=(Media(url=picture),))
+
+    desk = Desk()
+    desk.show(rendered("1", "summary", "pinned"))
+    assert desk.show(rendered("2", "pinned", "summary")) == []
+    assert desk.reasons() == ["noise"]
+    assert desk.show(rendered("3", "pinned", "summary")) == []
+    assert desk.reasons() == []
+    assert kinds(desk.show(rendered("4", "pinned"))) == ["entry.updated"]
+
+
+def test_an_image_that_its_query_names_is_another_image() -> None:
+    desk = Desk()
+    desk.show(entry("a", media=(Media(url="https://img.test/show?id=1"),)))
+    assert kinds(desk.show(entry("a", media=(Media(url="https://img.test/show?id=2"),)))) == ["entry.updated"]
 
 
 def test_a_missing_entry_is_removed_after_two_looks() -> None:

@@ -9,6 +9,7 @@ from deltawire.config import FetchConfig
 from deltawire.formats import registry
 from deltawire.formats.base import Raw
 from deltawire.model import Reading
+from deltawire.poller.once import FetchFailed, fetch_once
 
 
 def saved(path: str) -> Raw:
@@ -23,11 +24,9 @@ def saved(path: str) -> Raw:
 
 
 async def fetched(url: str, config: FetchConfig) -> Raw:
-    from deltawire.poller.fetch import FetchError, fetch_once
-
     try:
         return await fetch_once(url, config)
-    except FetchError as error:
+    except FetchFailed as error:
         raise Failure(str(error)) from None
 
 
@@ -38,6 +37,6 @@ def read(raw: Raw, format_: str) -> Reading:
         Misuse: there is no such format.
         Unreadable: see there.
     """
-    if format_ != "auto" and format_ not in registry.NAMES:
-        raise Misuse(f"there is no format {format_!r}; known: auto, {', '.join(registry.NAMES)}")
+    if format_ != "auto" and format_ not in registry.FORMATS:
+        raise Misuse(f"there is no format {format_!r}; known: auto, {', '.join(registry.FORMATS)}")
     return registry.read(raw, format_)

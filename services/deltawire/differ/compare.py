@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import msgspec
+
 from deltawire.differ import words
 from deltawire.events import Change
 from deltawire.model import Entry
@@ -9,17 +14,20 @@ from deltawire.model import Entry
 TEXTS = ("title", "content_text", "content_html")
 VALUES = ("url", "authors", "language", "labels", "links", "media")
 
+_IMAGE = re.compile(r"(\.(?:avif|gif|jpe?g|png|svg|webp))\?[^\"'\s]*", re.IGNORECASE)
+
 
 def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
     """The changed fields, texts with their word diffs; empty when nothing changed that an editor does.
 
     A new ``updated_at`` alone is no change: sources touch it when they only render again. A publication time
-    counts where both states state it themselves.
+    counts where both states state it themselves. The order of labels says nothing, nor does the query of an image
+    file's address: it sizes the picture, or forces caches to fetch it again.
     """
     found: list[Change] = []
     for field in TEXTS:
         before, after = getattr(old, field), getattr(new, field)
-        if before == after:
+        if _plain(field, before) == _plain(field, after):
             continue
         if before is None or after is None:
             found.append(Change(field=field, old=before, new=after))
@@ -28,7 +36,7 @@ def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
     found += [
         Change(field=field, old=getattr(old, field), new=getattr(new, field))
         for field in VALUES
-        if getattr(old, field) != getattr(new, field)
+        if _plain(field, getattr(old, field)) != _plain(field, getattr(new, field))
     ]
     stated = {"exact", "minute"}
     if old.published_at != new.published_at and {old.published_precision, new.published_precision} <= stated:
@@ -36,3 +44,14 @@ def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
     if found and old.updated_at != new.updated_at:
         found.append(Change(field="updated_at", old=old.updated_at, new=new.updated_at))
     return tuple(found)
+
+
+def _plain(field: str, value: Any) -> Any:
+    """The value without what is noise in this field."""
+    if field == "labels":
+        return sorted(value)
+    if field == "content_html":
+        return _IMAGE.sub(r"\1", value)
+    if field == "media":
+        return [msgspec.structs.replace(item, url=_IMAGE.sub(r"\1", item.url)) for item in value]
+    return value

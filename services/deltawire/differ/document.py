@@ -103,7 +103,9 @@ class EntryPass:
             return
         changes = changes_between(known.entry, entry)
         if not changes:
-            self._remember(replace(current, shown=entry), "noise", "only times that no edit moves differ")
+            # Noted once: a source that renders differently at each look would fill the notes with it.
+            if known.shown is None:
+                self._remember(replace(current, shown=entry), "noise", "differs only in what no editor changes")
             return
         change = EntryChange(
             kind="updated",
