@@ -14,8 +14,8 @@ class Unreadable(Exception):
     """The document cannot be read: a failed look, never "no entries".
 
     ``code`` is stable (``not-a-live-blog``, ``malformed``, ``cut-off``, ``too-large``, ``ambiguous``, ``empty``,
-    ``source-error``: an API refused, in its words); the message is one sentence that says what, where and, if there is
-    one, the mend.
+    ``source-error`` where an API refused, ``reader-error`` where the reader itself failed); the message is one sentence
+    that says what, where and, if there is one, the mend.
     """
 
     def __init__(self, code: str, message: str) -> None:

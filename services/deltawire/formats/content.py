@@ -49,6 +49,7 @@ _MARKUP = re.compile(r"<(?:/?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?)>", re.IGNORECASE)
 _BLOCK_MARKUP = re.compile(r"<(?:p|div|br|ul|ol|li|blockquote|h[1-6]|table|figure|section)\b", re.IGNORECASE)
 _ESCAPED_MARKUP = re.compile(r"&lt;/?[a-z][^&<>]*(?:&(?!gt;)[^&<>]*)*&gt;", re.IGNORECASE)
 _HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_DOCUMENT = re.compile(r"</?(?:html|body)\b[^<>]*>|<!doctype[^<>]*>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[/!?a-z][^<>]*(?:>|\Z)", re.IGNORECASE)
 
 
@@ -74,7 +75,7 @@ def from_html(source: str, base: str | None = None) -> Content:
         problems.append(
             Problem(code="content-cut", message=f"the body is longer than {MAX_HTML} characters and was cut")
         )
-    source = texts.clean(source).replace("\ue000", "")
+    source = _finished(_DOCUMENT.sub(" ", texts.clean(source).replace("\ue000", "")))
     root = _parse(source)
     if root is None:
         problems.append(
@@ -150,6 +151,15 @@ def _parse(source: str) -> etree._Element | None:
     assert parent is not None
     parent.remove(last)
     return root
+
+
+def _finished(source: str) -> str:
+    """The source without a comment or a tag that its end cuts in two, as a browser would have it."""
+    comment = source.rfind("<!--")
+    if comment >= 0 and source.find("-->", comment) < 0:
+        source = source[:comment]
+    tag = source.rfind("<")
+    return source[:tag] if tag > source.rfind(">") and source[tag + 1 : tag + 2].isalpha() else source
 
 
 def _tags_longer_than(source: str, length: int) -> Iterator[str]:

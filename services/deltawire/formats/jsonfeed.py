@@ -29,7 +29,8 @@ class JsonFeed:
         return b"jsonfeed.org/version/" in raw.body[:4096].replace(b"\\/", b"/")
 
     def read(self, raw: Raw) -> Reading:
-        document = load_json(raw).value
+        loaded = load_json(raw)
+        document = loaded.value
         if not isinstance(document, dict) or "jsonfeed.org/version/" not in str(document.get("version")):
             raise Unreadable("not-a-live-blog", "the document is no JSON Feed: its version does not name jsonfeed.org")
         items = document.get("items")
@@ -37,7 +38,7 @@ class JsonFeed:
             raise Unreadable("malformed", "the JSON Feed has no list of items, which the specification requires")
         language = texts.line(document.get("language"), escaped=False)
         entries: list[Entry] = []
-        problems: list[Problem] = []
+        problems = loaded.problems
         for number, item in enumerate(items, 1):
             if not isinstance(item, dict):
                 raise Unreadable("malformed", f"item {number} of the JSON Feed is no object")

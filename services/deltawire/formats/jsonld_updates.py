@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from deltawire.formats import text as texts
@@ -44,7 +46,8 @@ def read_updates(
     published, modified = (_times(updates, blog, key, problems) for key in ("datePublished", "dateModified"))
     titles = _titles(updates, blog, problems)
     urls = [canonical_url(value, base) if (value := _text(update.get("url"))) else None for update in updates]
-    ids = _identities(updates, urls, base, problems)
+    oldest_first = _rising([moment.at for moment in published if moment])
+    ids = _identities(updates, urls, base, oldest_first=oldest_first, problems=problems)
     blog_images = {medium.url for medium in _images(blog.get("image"), base)}
     entries = []
     for number, update in enumerate(updates):
@@ -122,7 +125,7 @@ def _titles(updates: Sequence[Node], blog: Node, problems: list[Problem]) -> lis
 
 
 def _identities(
-    updates: Sequence[Node], urls: Sequence[str | None], base: str, problems: list[Problem]
+    updates: Sequence[Node], urls: Sequence[str | None], base: str, *, oldest_first: bool, problems: list[Problem]
 ) -> list[str | None]:
     """formats.md 8, rule 6: ``@id``, else the address's fragment, else the address, each only where it is unique."""
     page = base.partition("#")[0]
@@ -143,7 +146,7 @@ def _identities(
         return url if url and url.partition("#")[0] != page else None
 
     ids = unique_or_next([stated, by_fragment, by_address], len(updates))
-    if _positional(ids):
+    if _positional(ids) and not oldest_first:
         problems.append(
             Problem(
                 code="positional-ids",
@@ -157,11 +160,15 @@ def _identities(
 def _positional(ids: Sequence[str | None]) -> bool:
     """Whether the ids count the updates from the top (``#post1``, ``#post2``, …): a new update would shift them all."""
     matches = [_NUMBERED.fullmatch(value or "") for value in ids]
-    if not matches or not all(matches):
+    if len(matches) < 2 or not all(matches):
         return False
     numbered = [(match[1], int(match[2])) for match in matches if match]
     first = numbered[0][1]
     return first in (0, 1) and numbered == [(numbered[0][0], first + index) for index in range(len(numbered))]
+
+
+def _rising(moments: Sequence[datetime]) -> bool:
+    return len(moments) > 1 and all(a < b for a, b in pairwise(moments))
 
 
 def _body(update: Node, where: str, problems: list[Problem]) -> str:

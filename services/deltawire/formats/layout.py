@@ -33,6 +33,7 @@ class Layout:
     def __init__(self) -> None:
         self.html: list[str] = []
         self.text: list[str] = []
+        self._bare = False
 
     def flow(self, nodes: list[Node | str], *, wrap: bool) -> None:
         """Lay out a mixed sequence: runs of inline nodes (as paragraphs, if ``wrap``) and blocks."""
@@ -49,6 +50,7 @@ class Layout:
     def _block(self, node: Node, *, wrap: bool) -> None:
         if node.tag == "hr":
             self.html.append("<hr>")
+            self._bare = False
         elif node.tag == "p":
             # A paragraph that holds blocks is a wrapper in all but name: HTML has no such thing.
             self.flow(node.children, wrap=True)
@@ -60,6 +62,7 @@ class Layout:
             if inner.html:
                 self.html += [f"<{node.tag}{node.attributes}>", *inner.html, f"</{node.tag}>"]
                 self.text += inner.text
+                self._bare = False
 
     def _run(self, nodes: list[Node | str], *, wrap: bool) -> None:
         if not nodes:
@@ -68,6 +71,9 @@ class Layout:
         line.add(nodes)
         markup = "".join(line.html)
         if markup:
+            if self._bare and not wrap:
+                self.html.append("<br>")
+            self._bare = not wrap
             self.html.append(f"<p>{markup}</p>" if wrap else markup)
             self.text += [part for part in map(str.strip, "".join(line.text).split("\n")) if part]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 from deltawire.formats import text as texts
 from deltawire.formats.base import Format, Raw, Unreadable
 from deltawire.formats.feed import Feed
@@ -58,10 +61,11 @@ def read(raw: Raw, format: str = "auto") -> Reading:  # noqa: A002 - as in the c
     except Unreadable:
         raise
     except Exception as error:
-        # The last net under hostile input: a reader's own mistake is a failed look as well, and never "no entries".
-        raise Unreadable(
-            "malformed", f"the {adapter.name} reader failed on the document ({type(error).__name__})"
-        ) from error
+        # The last net under hostile input. The message of a foreign exception may quote the document: it stays out.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        message = f"the {adapter.name} reader failed with {type(error).__name__} at {where}"
+        raise Unreadable("reader-error", message) from error
 
 
 def _what_it_is(raw: Raw) -> str:
