@@ -104,6 +104,7 @@ async def test_a_rule_alerts_once_for_an_entry_revision_however_often_the_event_
     created = event_out(topics, entry_event("created", 1, text="Fire"))
     updated = event_out(topics, entry_event("updated", 2, text="Fire!", revision=2))
     await log.append([created, created, updated, created])
+    before = telemetry.registry.get_sample_value("deltawire_alerts_total", {"rule": "one"}) or 0
     for _ in range(2):
         async with running(service.run(log, topics, store, rules, [desk], session)):
             await caught_up(log, store)
@@ -121,6 +122,7 @@ async def test_a_rule_alerts_once_for_an_entry_revision_however_often_the_event_
         ("two", 2),
     ]
     assert len(receiver.received) == 4
+    assert telemetry.registry.get_sample_value("deltawire_alerts_total", {"rule": "one"}) == before + 2
 
 
 async def test_what_is_owed_is_still_owed_after_a_restart(

@@ -217,12 +217,14 @@ async def test_events_of_types_that_came_later_are_skipped(log: SqliteLog, store
 
 async def test_a_position_that_another_process_moved_is_read_again(log: SqliteLog, store: SqliteStore) -> None:
     await log.append([event_out(topics, entry_event("created", 1))])
-    async with running(service.run(log, topics, store)):
-        await caught_up(log, store)
-        await store.apply(0, 1, 0, [])
-        await log.append([event_out(topics, entry_event("created", 2, "e2"))])
-        await caught_up(log, store)
-        assert await text_of(store, "e2") is not None
+    with capture_logs() as lines:
+        async with running(service.run(log, topics, store)):
+            await caught_up(log, store)
+            await store.apply(0, 1, 0, [])
+            await log.append([event_out(topics, entry_event("created", 2, "e2"))])
+            await caught_up(log, store)
+    assert await text_of(store, "e2") is not None
+    assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["position.moved"]
 
 
 async def test_entries_survive_the_loss_of_events_that_were_not_stored(log: SqliteLog, store: SqliteStore) -> None:
@@ -245,6 +247,22 @@ async def test_entries_survive_the_loss_of_events_that_were_not_stored(log: Sqli
     (warning,) = [line for line in lines if line["event"] == "storage.events_lost"]
     assert (warning["log_level"], warning["position"], warning["oldest_kept"]) == ("warning", 1, 2)
     assert "retention" in warning["cause"]
+
+
+async def test_what_is_left_of_an_earlier_epoch_does_not_undo_the_present_one(
+    log: SqliteLog, store: SqliteStore
+) -> None:
+    left_over = entry_event("created", 1, "left over", epoch="a")
+    forgotten, present = entry_event("created", 1, "forgotten", epoch="b"), entry_event("created", 2, epoch="b")
+    await log.append([event_out(topics, event) for event in (left_over, forgotten, present)])
+    await log.append([entry_out(topics, record_of(event)) for event in (left_over, present)])
+    async with running(service.run(log, topics, store)):
+        await caught_up(log, store)
+    await log.append([event_out(topics, entry_event("updated", 3, epoch="b", revision=2))])
+    await log.maintain(datetime.now(UTC) + timedelta(days=40))
+    async with running(service.run(log, topics, store)):
+        await caught_up(log, store)
+    assert {row.entry.id for row in await store.entries("harbour", limit=9)} == {"forgotten", "e1"}
 
 
 async def test_a_new_store_on_an_old_log_begins_with_the_entries_topic(log: SqliteLog, store: SqliteStore) -> None:

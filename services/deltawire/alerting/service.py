@@ -152,11 +152,11 @@ class PartitionAlerting:
 
     def _count(self, raised: Sequence[tuple[Alert, Sequence[str]]], new: frozenset[str]) -> None:
         telemetry.duplicates.labels(CONSUMER).inc(len(raised) - len(new))
-        for alert, channels in raised:
-            if alert.id in new:
-                telemetry.alerts.labels(alert.rule_id).inc()
-                for channel in channels:
-                    self._couriers[channel].wake.set()
+        by_id = {alert.id: (alert, channels) for alert, channels in raised}
+        for alert, channels in map(by_id.__getitem__, new):
+            telemetry.alerts.labels(alert.rule_id).inc()
+            for channel in channels:
+                self._couriers[channel].wake.set()
 
     async def resume(self, expected: int | None, begin: int, end: int) -> int | None:
         if expected is None:
