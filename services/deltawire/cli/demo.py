@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +51,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     telemetry.configure_logging()
     async with serve(stories(told, speed=arguments.speed)) as address:
         print(f"demo: three invented live blogs play for {minutes:.0f} minutes at {address}/", file=sys.stderr)
-        config = configuration(address, _free_port(settings.config.gateway))
+        config = configuration(address, settings.config.gateway)
         await run.serve(msgspec.structs.replace(settings, config=config), [])
 
 
@@ -82,14 +81,3 @@ async def _fresh(folder: Path) -> None:
         log = await open_log(f"sqlite:///{folder}/log.db", Topics(), role="owner")
         await log.close()
         shutil.rmtree(folder)
-
-
-def _free_port(gateway: GatewayConfig) -> GatewayConfig:
-    """The configured port if it is free, else any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((gateway.host, gateway.port))
-        except OSError:
-            return msgspec.structs.replace(gateway, port=0)
-    return gateway

@@ -6,17 +6,19 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 from deltawire import config_rules, net, ops, telemetry, wanted
 from deltawire.alerting import service as alerting
 from deltawire.cli.main import Failure, Misuse
-from deltawire.config import Config
+from deltawire.config import Config, GatewayConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.gateway import service as gateway
@@ -68,7 +70,7 @@ async def serve(settings: Settings, urls: Sequence[str]) -> None:
 
                 await _until_stopped(
                     {
-                        "gateway": gateway.run(log, topics, store, config.gateway, started=started),
+                        "gateway": gateway.run(log, topics, store, _listening(settings), started=started),
                         "storage": storage.run(log, topics, store),
                         "alerting": alerting.run(log, topics, store, config.rules, config.channels, session),
                         "differ": differ.run(log, topics, config.events.source, _policy(config)),
@@ -81,6 +83,19 @@ async def serve(settings: Settings, urls: Sequence[str]) -> None:
     finally:
         await log.close()
         logger.info("run.stopped", outcome="ok")
+
+
+def _listening(settings: Settings) -> GatewayConfig:
+    """The gateway's configuration; a port that nobody asked for gives way to any free one."""
+    gateway = settings.config.gateway
+    if "gateway.port" not in settings.origins:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((gateway.host, gateway.port))
+            except OSError:
+                return msgspec.structs.replace(gateway, port=0)
+    return gateway
 
 
 def _policy(config: Config) -> Policy:
