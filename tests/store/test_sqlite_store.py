@@ -227,6 +227,13 @@ async def test_migrations_run_by_themselves_and_keep_what_is_there(
     db.close()
 
 
+async def test_several_can_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for number in range(10):
+        opened = await asyncio.gather(*(SqliteStore.open(tmp_path / f"{number}.db") for _ in range(4)))
+        for store in opened:
+            await store.close()
+
+
 async def test_files_that_are_no_store_are_refused_with_a_sentence(tmp_path: Path) -> None:
     foreign = tmp_path / "log.db"
     with sqlite3.connect(foreign) as db:
