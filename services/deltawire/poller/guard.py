@@ -41,6 +41,9 @@ class Guard:
         return await loop.run_in_executor(self._threads, self._read, raw, format_)
 
     def _read(self, raw: Raw, format_: str) -> Readout:
+        if format_ != "auto" and format_ not in registry.FORMATS:
+            known = ", ".join(registry.FORMATS)
+            raise Unreadable("format", f"the feed names the format {format_!r}, which is none of auto, {known}")
         try:
             return readout(bounded(registry.read(raw, format_), self._max_entries))
         except Unreadable:

@@ -64,6 +64,7 @@ MENDS = {
     "dns": "check the host name in the feed's URL, and the name resolution of this machine",
     "empty": "none if it passes; else check in a browser what the URL shows",
     "encoding": "the site compresses in a way that was not asked for; tell its operators",
+    "format": "correct the feed's `format`; `auto` finds it out",
     GONE: "remove the feed, or give it its new URL",
     "malformed": "run `deltawire check` on the feed's URL; the site publishes a broken document",
     "not-a-live-blog": "run `deltawire check` on the feed's URL; it shows a page that is no live blog (any more)",

@@ -1,0 +1,115 @@
+"""Which address is fetched in the end: redirects, credentials, variables, and what is no web address."""
+
+from __future__ import annotations
+
+import aiohttp
+import msgspec
+import pytest
+
+from deltawire.poller.outcome import MENDS, mend
+from support import origin as sites
+from support.fetching import BODY, bad, good
+from support.origin import Answer, Origin, redirect
+
+
+async def test_redirects_are_followed_and_the_last_address_is_the_documents(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    for status, step in zip([301, 302, 303, 307, 308], range(5), strict=True):
+        origin.serve(f"/{step}", redirect(f"{step + 1}", status))
+    origin.serve("/5", Answer(body=BODY))
+    fetched = await good(session, origin.url("/0"))
+    assert (fetched.body, fetched.url) == (BODY, origin.url("/5"))
+
+
+async def test_six_redirects_and_loops_are_refused(origin: Origin, session: aiohttp.ClientSession) -> None:
+    origin.serve("/feed", redirect("/feed"))
+    assert (await bad(session, origin.url())).cause == "redirect"
+    assert len(origin.requests) == 6
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "ftp://127.0.0.1/", "javascript:alert(1)", "http://[::1", ""]
+)
+async def test_a_redirect_to_what_is_no_web_page_is_refused(
+    origin: Origin, session: aiohttp.ClientSession, location: str
+) -> None:
+    origin.serve("/feed", redirect(location))
+    assert (await bad(session, origin.url())).cause == "redirect"
+    assert len(origin.requests) == 1
+
+
+async def test_validators_go_only_to_the_url_that_gave_them(origin: Origin, session: aiohttp.ClientSession) -> None:
+    origin.serve("/feed", redirect("/a"), redirect("/a"), redirect("/b"))
+    origin.serve("/a", Answer(body=BODY, etag='"1"'))
+    origin.serve("/b", Answer(body=b"another document", etag='"1"'))
+    first = await good(session, origin.url())
+    second = await good(session, origin.url(), first.validators)
+    third = await good(session, origin.url(), first.validators)
+    assert (second.status, third.status, third.body) == (304, 200, b"another document")
+    assert all("if-none-match" not in request.headers for request in origin.asked("/feed"))
+
+
+async def test_credentials_do_not_follow_a_redirect_to_another_host(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    async with Origin() as other:
+        other.serve("/feed", Answer(body=BODY))
+        origin.serve("/same", redirect("/away"))
+        origin.serve("/away", redirect(other.url()))
+        fetched = await good(session, origin.url("/same").replace("//", "//user:secret@"))
+    assert ["authorization" in request.headers for request in origin.requests] == [True, True]
+    assert "authorization" not in other.requests[0].headers
+    assert fetched.url == other.url()
+
+
+async def test_a_variable_is_filled_in_for_the_request_and_nowhere_else(
+    origin: Origin, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DW_KEY", "s3cret/&")
+    origin.serve("/feed/s3cret/&?key=s3cret/&", Answer(body=BODY))
+    fetched = await good(session, origin.url("/feed/${DW_KEY}?key=${DW_KEY}"))
+    assert fetched.url == origin.url("/feed/${DW_KEY}?key=${DW_KEY}")
+    failure = await bad(session, origin.url("/other?key=${DW_KEY}"))
+    assert "s3cret" not in failure.detail
+
+
+async def test_a_variable_that_is_not_set_is_named(session: aiohttp.ClientSession, origin: Origin) -> None:
+    failure = await bad(session, origin.url("/feed?key=${DW_NOT_SET}"))
+    assert failure.cause == "variable"
+    assert "DW_NOT_SET" in failure.detail
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://example.org/feed",
+        "http://",
+        "//example.org/feed",
+        "feed.xml",
+        "http://[::1/feed",
+        "http://example.org:99999/",
+        "http://exa mple.org/",
+        "http://example.org/a\r\nHost: b/",
+        "http://\udcff.example/",
+    ],
+)
+async def test_what_is_no_web_address_is_not_fetched(session: aiohttp.ClientSession, url: str) -> None:
+    assert (await bad(session, url)).cause in {"url", "dns"}
+
+
+async def test_a_header_that_is_no_text_does_no_harm(origin: Origin, session: aiohttp.ClientSession) -> None:
+    origin.serve(
+        "/feed",
+        sites.raw(b'HTTP/1.1 200 OK\r\nETag: "\xff\xfe"\r\nContent-Type: text/\xff\r\nContent-Length: 4\r\n\r\nbody'),
+    )
+    fetched = await good(session, origin.url())
+    assert fetched.validators.etag is None
+    assert msgspec.json.encode(fetched)
+
+
+def test_every_cause_has_a_mend() -> None:
+    assert all(mend(cause) == text and len(text) > 4 for cause, text in MENDS.items())
+    assert mend("http-502") != mend("http-418")

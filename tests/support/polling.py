@@ -1,0 +1,132 @@
+"""A log, a site and a poller between them: what the tests of the poller service run on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from deltawire import net
+from deltawire.config import Config, FetchConfig
+from deltawire.log.port import LogError, Outgoing, Record, snapshot
+from deltawire.log.sqlite import SqliteLog
+from deltawire.log.topics import Topics
+from deltawire.model import Document, Feed, FetchState, Observation
+from deltawire.poller import service
+from support.origin import Answer, Origin
+from support.waiting import running
+
+TOPICS = Topics()
+CONFIG = Config(
+    fetch=FetchConfig(
+        allow_private_networks=True, per_host_rate=0, per_host_connections=64, live_interval=0.05, timeout=5
+    )
+)
+JSON_FEED = "https://jsonfeed.org/version/1.1"
+
+
+def blog(*texts: str, **fields: Any) -> bytes:
+    items = [{"id": text, "content_text": text} for text in texts]
+    return json.dumps({"version": JSON_FEED, "title": "Harbour", "items": items} | fields).encode()
+
+
+def page(*texts: str, **fields: Any) -> Answer:
+    return Answer(body=blog(*texts), content_type="application/feed+json", **fields)
+
+
+class Deployment:
+    """A log, a site, and a poller that can be started and stopped."""
+
+    def __init__(self, path: Path, origin: Origin) -> None:
+        self.path = path
+        self.origin = origin
+        self.log: SqliteLog
+
+    @asynccontextmanager
+    async def poller(self, config: Config = CONFIG, **options: Any) -> AsyncIterator[asyncio.Task[None]]:
+        async with (
+            net.make_session(config.fetch) as session,
+            running(service.run(self.log, TOPICS, config, session=session, **options)) as task,
+        ):
+            yield task
+
+    async def add(self, feed_id: str = "harbour", url: str | None = None, **fields: Any) -> Feed:
+        feed = Feed(id=feed_id, url=url or self.origin.url(), generation="g1", min_interval=0.03, max_interval=0.1)
+        feed = msgspec.structs.replace(feed, **fields)
+        await self.put(feed)
+        return feed
+
+    async def put(self, feed: Feed) -> None:
+        await self.log.append([Outgoing(topic=TOPICS.feeds, key=feed.id, value=msgspec.json.encode(feed))])
+
+    async def remove(self, feed_id: str = "harbour") -> None:
+        await self.log.append([Outgoing(topic=TOPICS.feeds, key=feed_id, value=None)])
+
+    async def observations(self, feed_id: str = "harbour") -> list[Observation]:
+        return [
+            msgspec.json.decode(record.value or b"", type=Observation)
+            async for record in snapshot(self.log, TOPICS.observations)
+            if record.key == feed_id
+        ]
+
+    async def kinds(self, feed_id: str = "harbour") -> list[str]:
+        return [type(observation).__name__ for observation in await self.observations(feed_id)]
+
+    async def state(self, feed_id: str = "harbour") -> FetchState | None:
+        latest: Record | None = None
+        async for record in snapshot(self.log, TOPICS.fetch_state):
+            latest = record if record.key == feed_id else latest
+        return None if latest is None or latest.value is None else msgspec.json.decode(latest.value, type=FetchState)
+
+    async def until(
+        self, condition: Callable[[list[Observation]], bool], feed_id: str = "harbour", seconds: float = 10
+    ) -> list[Observation]:
+        """The observations of a feed as soon as the condition holds for them."""
+        async with asyncio.timeout(seconds):
+            while not condition(observations := await self.observations(feed_id)):  # noqa: ASYNC110 - in a file
+                await asyncio.sleep(0.01)
+        return observations
+
+
+def has(kind: type[Observation], count: int = 1) -> Callable[[list[Observation]], bool]:
+    return lambda observations: sum(isinstance(observation, kind) for observation in observations) >= count
+
+
+def shows(entries: int) -> Callable[[list[Observation]], bool]:
+    return lambda seen: any(isinstance(one, Document) and len(texts(one)) == entries for one in seen)
+
+
+def texts(observation: Observation) -> list[str]:
+    assert isinstance(observation, Document)
+    return [entry.content_text for entry in observation.reading.entries]
+
+
+def with_fetch(**fields: Any) -> Config:
+    return msgspec.structs.replace(CONFIG, fetch=msgspec.structs.replace(CONFIG.fetch, **fields))
+
+
+class Failing:
+    """The log, whose appends fail or hang as told."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._log = log
+        self.failures = 0
+        self.hold: asyncio.Event | None = None
+        self.held = asyncio.Event()
+
+    async def append(self, records: list[Outgoing]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise LogError("the disk is full")
+        if self.hold is not None:
+            self.held.set()
+            await self.hold.wait()
+        await self._log.append(records)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
