@@ -17,7 +17,8 @@ CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 URL = "https://harbour.example/live/storm"
 
 RSS = """<?xml version="1.0" encoding="utf-8"?>
-<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"
+     xmlns:dc="http://purl.org/dc/elements/1.1/">
 <channel><title>Harbour storm &amp; tide – live</title><link>https://harbour.example/live/storm</link>
 <language>en-gb</language><lastBuildDate>Mon, 03 Mar 2025 10:31:00 GMT</lastBuildDate>
 <item><guid isPermaLink="false">b-2</guid><title>Ferry &lt;em&gt;cancelled&lt;/em&gt;</title>
@@ -25,7 +26,8 @@ RSS = """<?xml version="1.0" encoding="utf-8"?>
 <dc:creator>Ada Quill</dc:creator><category>Key Event</category><category>Ferries</category>
 <category>key event</category>
 <description>short</description>
-<content:encoded><![CDATA[<p id="x1" class="lead">All <b>six</b> sailings are off. <a href="/timetable?fbclid=1">Timetable</a></p>
+<content:encoded><![CDATA[<p id="x1" class="lead">All <b>six</b> sailings are off.
+<a href="/timetable?fbclid=1">Timetable</a></p>
 <img src="/sea.jpg?r=1741000000" alt="Sea"><time>21 mins ago</time>]]></content:encoded>
 <enclosure url="https://cdn.example/horn.mp3" type="audio/mpeg" length="9"/></item>
 <item><link>https://harbour.example/live/storm#b-1</link><title>Wind rises</title>

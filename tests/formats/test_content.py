@@ -77,7 +77,8 @@ def test_spaces_stand_between_inline_elements_not_inside_them() -> None:
 def test_links_and_media_are_collected_with_absolute_addresses() -> None:
     content = from_html(
         '<aside>Related: <a href="../older?utm_medium=x#top">An <b>older</b> one</a></aside>'
-        '<img data-src="/a.jpg" src="data:image/gif;base64,AA" alt=" A  wave "><iframe src="//video.example/1" title="V"></iframe>',
+        '<img data-src="/a.jpg" src="data:image/gif;base64,AA" alt=" A  wave ">'
+        '<iframe src="//video.example/1" title="V"></iframe>',
         BASE,
     )
     assert [(link.url, link.text, link.rel) for link in content.links] == [
@@ -232,7 +233,7 @@ def test_codecs_beyond_the_allow_list_are_not_used(codec: str) -> None:
 
 
 def test_bad_bytes_are_read_as_windows_1252_and_noted() -> None:
-    text, wrong = decode("ok ".encode() + b"\x93q\x94", None)
+    text, wrong = decode(b"ok \x93q\x94", None)
     assert text == "ok “q”"
     assert wrong is not None
     assert "byte 3" in wrong

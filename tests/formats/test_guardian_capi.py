@@ -11,9 +11,10 @@ from formats.docs import block, capi, read_doc, refusal, utc
 
 BODY = (
     '<div id="block-00000000000000000000000b" class="block" data-block-contributor="profile/ada-quill"> '
-    '<p class="block-time published-time"> <time datetime="2025-03-03T10:11:12.345Z">10.11am <span class="timezone">GMT</span></time> </p>'
-    ' <h2 class="block-title">Ferry &amp; tide</h2> <div class="block-elements"> <p>All <div>off</div></p> <p>See <a href="/x">this</a></p> </div>'
-    ' <p class="block-time updated-time">Updated <time datetime="2025-03-03T10:12:00Z">at 10.12am GMT</time></p> </div>'
+    '<p class="block-time published-time"> <time datetime="2025-03-03T10:11:12.345Z">10.11am '
+    '<span class="timezone">GMT</span></time> </p> <h2 class="block-title">Ferry &amp; tide</h2> '
+    '<div class="block-elements"> <p>All <div>off</div></p> <p>See <a href="/x">this</a></p> </div> '
+    '<p class="block-time updated-time">Updated <time datetime="2025-03-03T10:12:00Z">at 10.12am GMT</time></p> </div>'
     '<div id="block-00000000000000000000000a" class="block" data-block-contributor=""> '
     '<p class="block-time published-time"> <time datetime="2025-03-03T10:10:00Z">10.10am</time> </p> '
     '<div class="block-elements"><p>Wind</p></div> </div>'

@@ -7,7 +7,7 @@ from the sentence after it, so the title is null. Coverage is ``window``: nothin
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from deltawire.formats import text as texts
@@ -35,15 +35,15 @@ class PlainText:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:_SNIFFED].lstrip(b"\xef\xbb\xbf \t\r\n")
-        if not head or head[:1] in (b"<", b"{", b"["):
-            return False
-        return _is_blog(best_chain(find_marks(texts.decode(head, raw.content_type)[0])))
+        head = texts.decode(raw.body[:_SNIFFED], raw.content_type)[0].lstrip()
+        return head[:1] not in ("<", "{", "[") and _is_blog(best_chain(find_marks(head)))
 
     def read(self, raw: Raw) -> Reading:
         text, wrong_bytes = texts.decode(raw.body, raw.content_type)
         problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
         text = texts.clean(text).replace("\r\n", "\n").replace("\r", "\n")
+        if text.lstrip()[:1] == "<":
+            raise Unreadable("not-a-live-blog", "the document is markup, no plain text")
         marks = find_marks(text)
         chain = best_chain(marks)
         if not _is_blog(chain):
@@ -63,13 +63,9 @@ class PlainText:
                         where=outside[:60],
                     )
                 )
-        stamps = [_stamp(segment, start, marks) for segment, start in zip(segments, chain.starts, strict=True)]
-        bodies = [
-            segment[: stamp.start - start.end] if stamp else segment
-            for segment, start, stamp in zip(segments, chain.starts, stamps, strict=True)
-        ]
-        bodies = [_STAMP_LEAD.sub("", body) if stamp else body for body, stamp in zip(bodies, stamps, strict=True)]
-        entries, zone = _entries(chain, bodies, stamps, header, raw, problems)
+        stamps = {mark.end: mark for mark in marks if mark.stamp}
+        parts = [_without_stamp(segment, start, stamps) for segment, start in zip(segments, chain.starts, strict=True)]
+        entries, zone = _entries(chain, parts, header, raw, problems)
         return reading(
             format=self.name,
             version=self.version,
@@ -81,15 +77,15 @@ class PlainText:
 
 
 def _entries(
-    chain: Chain, bodies: Sequence[str], stamps: Sequence[Mark | None], header: str, raw: Raw, problems: list[Problem]
+    chain: Chain, parts: Sequence[tuple[str, Mark | None]], header: str, raw: Raw, problems: list[Problem]
 ) -> tuple[list[Entry], str]:
     """The entries in document order, and the zone their times were taken to be in."""
     usual = usual_zone(chain)
     step = 1 if chain.direction == "newest-first" else -1
-    dated = date_entries(chain.starts[::step], bodies[::step], header, usual, raw.fetched_at)
+    dated = date_entries(chain.starts[::step], [body for body, _ in parts][::step], header, usual, raw.fetched_at)
     problems += dated.problems
     entries = []
-    for start, body, stamp, at in zip(chain.starts, bodies, stamps, dated.instants[::step], strict=True):
+    for start, (body, stamp), at in zip(chain.starts, parts, dated.instants[::step], strict=True):
         content = from_text(body)
         problems += located(content.problems, f"the entry at character {start.start}")
         entries.append(
@@ -127,10 +123,12 @@ def _cut(text: str, chain: Chain) -> tuple[str, list[str], str]:
     return text[: chain.starts[0].start].strip(), segments, last[cut:].strip()
 
 
-def _stamp(segment: str, start: Mark, marks: Sequence[Mark]) -> Mark | None:
-    """The "Updated at" stamp that ends an entry, if one does."""
-    end = start.end + len(segment.rstrip())
-    return next((mark for mark in marks if mark.stamp and mark.end == end and mark.start > start.start), None)
+def _without_stamp(segment: str, start: Mark, stamps: Mapping[int, Mark]) -> tuple[str, Mark | None]:
+    """An entry's text without the "Updated at" stamp that ends it, and the stamp's time, if it has one."""
+    stamp = stamps.get(start.end + len(segment.rstrip()))
+    if stamp is None or stamp.start <= start.start:
+        return segment, None
+    return _STAMP_LEAD.sub("", segment[: stamp.start - start.end]), stamp
 
 
 def _title(header: str) -> tuple[str | None, str]:

@@ -33,6 +33,8 @@ _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*$")
 _LOOKBACK = 64
 _FREE_GAP = 180
 _COST_PER_HOUR = 0.5
+# By the minutes between two entries; a negative difference is one across midnight, as a negative index of the list.
+_GAP_COSTS = [max(0, minutes - _FREE_GAP) / 60 * _COST_PER_HOUR for minutes in range(1440)]
 
 
 class Mark(NamedTuple):
@@ -69,9 +71,8 @@ def find_marks(text: str) -> list[Mark]:
     for match, zone in found:
         before = text[max(0, match.start() - 48) : match.start()]
         stamp = _STAMP.search(before.replace("\n", " ")) is not None
-        score = _context(
-            before, text[match.end() : match.end() + 8], after_stamp == len(text[: match.start()].rstrip())
-        )
+        edge = match.start() - len(before) + len(before.rstrip())
+        score = _context(before, text[match.end() : match.end() + 8], follows_stamp=edge == after_stamp)
         if match["h24"] and match["dot"] == "." and not zone:
             score -= 9  # "16.58" alone is a number as often as a time
         score += 1 if forms[_form(match, zone)] == usual else -1
@@ -101,13 +102,13 @@ def minutes_back(newer: Mark, older: Mark) -> int:
 
 
 def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
+    minutes = [mark.utc_minute for mark in marks]
     best: list[float] = []
     previous: list[int] = []
     for index, mark in enumerate(marks):
         top, source = 0.0, -1
         for candidate in range(max(0, index - _LOOKBACK), index):
-            gap = minutes_back(marks[candidate], mark)
-            total = best[candidate] - max(0, gap - _FREE_GAP) / 60 * _COST_PER_HOUR
+            total = best[candidate] - _GAP_COSTS[minutes[candidate] - minutes[index]]
             if total > top:
                 top, source = total, candidate
         best.append(top + mark.score)
@@ -122,7 +123,7 @@ def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
     return chain[::-1], score
 
 
-def _context(before: str, after: str, follows_stamp: bool) -> float:
+def _context(before: str, after: str, *, follows_stamp: bool) -> float:
     stripped = before.rstrip()
     if not stripped or "\n" in before[len(stripped) :] or follows_stamp:
         score = 4.0
@@ -133,8 +134,10 @@ def _context(before: str, after: str, follows_stamp: bool) -> float:
     else:
         score = 1.0  # the end of a headline or a caption, which have no full stop
     following = after.lstrip()
-    if not following or after[: len(after) - len(following)].count("\n"):
+    if not following:
         return score + 1
+    if "\n" in after[: len(after) - len(following)]:
+        return score + 2
     first = following[0]
     if first.islower() or first in ",;.:!?)]/–—-%" or (first in "'’" and following[1:2].islower()):
         return score - 7

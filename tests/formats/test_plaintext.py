@@ -1,0 +1,254 @@
+"""Live blogs flattened to plain text: which times begin an entry, and which day it was."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import pytest
+
+from formats.docs import read_doc, refusal, utc
+
+OPENING = "Good morning. It’s Tuesday, 4 March 2025, and this is Harbour Live."
+
+
+def flat(*entries: str, header: str = "Harbour storm – live", joiner: str = " ") -> str:
+    return f"{header}\n\n{joiner.join(entries)}\n"
+
+
+def times(text: str, fetched_at: datetime | None = None) -> list[str | None]:
+    """The times of the entries, newest first, as day of the month and clock in UTC."""
+    entries = read_doc(text, fetched_at=fetched_at).entries
+    return [entry.published_at.strftime("%d %H:%M") if entry.published_at else None for entry in entries]
+
+
+def bodies(text: str) -> list[str]:
+    return [entry.content_text for entry in read_doc(text).entries]
+
+
+DAY = flat(
+    "1.05pm GMT The ferry is back. Updated at 1.10pm GMT",
+    "12.13pm GMT 'All clear' says harbour master The wind dropped.",
+    "11.55am GMT Gusts again (see 10.20am GMT). Crews wait until 2pm.",
+    "10.20am GMT Sailings off Related: How a storm forms",
+    f"9.00am GMT {OPENING}",
+)
+
+
+def test_a_flattened_blog_is_read_whole() -> None:
+    reading = read_doc(DAY, fetched_at=utc("2025-03-09T00:00:00"))
+    assert (reading.format, reading.coverage) == ("plain-text", "window")
+    assert (reading.feed.title, reading.feed.order, reading.feed.time_zone) == (
+        "Harbour storm – live",
+        "newest-first",
+        "Europe/London",
+    )
+    assert [entry.published_at for entry in reading.entries] == [
+        utc(f"2025-03-04T{clock}:00") for clock in ("13:05", "12:13", "11:55", "10:20", "09:00")
+    ]
+    assert {entry.published_precision for entry in reading.entries} == {"minute"}
+    assert {(entry.title, entry.source_id, entry.url) for entry in reading.entries} == {(None, None, None)}
+    assert [entry.updated_at for entry in reading.entries] == [utc("2025-03-04T13:10:00"), None, None, None, None]
+    assert [entry.content_text for entry in reading.entries] == [
+        "The ferry is back.",
+        "'All clear' says harbour master The wind dropped.",
+        "Gusts again (see 10.20am GMT). Crews wait until 2pm.",
+        "Sailings off Related: How a storm forms",
+        OPENING,
+    ]
+    assert reading.problems == ()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "See the report (see 11.40am GMT). More soon.",
+        "Crews said at 11.40am GMT the wind fell.",
+        "Crews wait until 11.40am GMT. More soon.",
+        "It began by 11.40am GMT, he said.",
+        "It ran from 11.40am GMT to 11.50am GMT on Monday.",
+        "At 11.40am GMT Mr Reed said so.",
+        "Trains 11.40am GMT–noon are off.",
+        "He spoke. 4.20pm GMT Next week the inquiry opens.",
+        "He spoke. 3.15am GMT The first alarm rang.",
+        "It rose to 16.58 metres. By 7am it was gone.",
+        "The ratio is 11:40 or so.",
+    ],
+)
+def test_a_time_in_a_sentence_begins_no_entry_and_breaks_no_other(sentence: str) -> None:
+    text = DAY.replace("Gusts again (see 10.20am GMT).", sentence)
+    assert times(text) == ["04 13:05", "04 12:13", "04 11:55", "04 10:20", "04 09:00"]
+    assert sentence in bodies(text)[2]
+
+
+@pytest.mark.parametrize("newline", [" ", "\n", "\n\n", "\r\n"])
+def test_entries_may_run_on_or_stand_on_lines(newline: str) -> None:
+    text = flat("1.05pm GMT", "One.", "12.13pm GMT", "Two.", "11.55am GMT", OPENING, joiner=newline)
+    assert times(text) == ["04 13:05", "04 12:13", "04 11:55"]
+    assert bodies(text) == ["One.", "Two.", OPENING]
+
+
+@pytest.mark.parametrize(
+    ("clocks", "expected"),
+    [
+        (("16.58 GMT", "12.13 GMT", "8.59 GMT"), ["04 16:58", "04 12:13", "04 08:59"]),
+        (("16:58", "12:13", "08:59"), ["04 16:58", "04 12:13", "04 08:59"]),
+        (("4:58 p.m. ET", "12:13 p.m. ET", "8:59 a.m. ET"), ["04 21:58", "04 17:13", "04 13:59"]),
+        (("16.58 CET", "12.13 CET", "08.59 CET"), ["04 15:58", "04 11:13", "04 07:59"]),
+        (("4.58pm AEDT", "12.13pm AEDT", "8.59am AEDT"), ["04 05:58", "04 01:13", "03 21:59"]),
+        (("12.58am GMT", "12.13am GMT", "12.05am GMT"), ["04 00:58", "04 00:13", "04 00:05"]),
+    ],
+)
+def test_clocks_of_all_kinds(clocks: tuple[str, str, str], expected: list[str]) -> None:
+    text = flat(f"{clocks[0]}\nOne.", f"{clocks[1]}\nTwo.", f"{clocks[2]}\n{OPENING}", joiner="\n")
+    assert times(text) == expected
+
+
+def test_a_text_without_a_zone_is_read_as_utc_and_says_so() -> None:
+    reading = read_doc(flat("16:58\nOne.", "12:13\nTwo.", f"08:59\n{OPENING}", joiner="\n"))
+    assert {entry.published_precision for entry in reading.entries} == {"inferred"}
+    assert [problem.code for problem in reading.problems] == ["no-zone"]
+
+
+def test_days_are_counted_across_midnights_in_both_directions() -> None:
+    text = flat(
+        "12.20am GMT Past the second midnight. Night.",
+        "11.50pm GMT Evening.",
+        f"6.30am GMT {OPENING}",
+        "12.10am GMT Past the first midnight. Night.",
+        "11.40pm GMT The day before. Late.",
+        "9.15pm GMT The day before. Early.",
+    )
+    assert times(text) == ["05 00:20", "04 23:50", "04 06:30", "04 00:10", "03 23:40", "03 21:15"]
+
+
+def test_an_entry_updated_after_midnight_or_in_its_own_minute() -> None:
+    text = flat(
+        "11.50pm GMT Late. Updated at 12.05am GMT", "9.30am GMT Early. Updated at 9.30am GMT", f"9.00am GMT {OPENING}"
+    )
+    assert [entry.updated_at for entry in read_doc(text).entries] == [
+        utc("2025-03-05T00:05:00"),
+        utc("2025-03-04T09:30:00"),
+        None,
+    ]
+
+
+def test_the_night_the_clocks_go_back_is_told_by_its_zone_names() -> None:
+    opening = "It’s Saturday, 25 October 2025. Good evening."
+    text = flat("1.20am GMT Later. On.", "1.40am BST Earlier. On.", "12.30am BST Calm. On.", f"11.15pm BST {opening}")
+    assert times(text) == ["26 01:20", "26 00:40", "25 23:30", "25 22:15"]
+
+
+def test_oldest_first_blogs_come_out_newest_first() -> None:
+    text = flat(
+        f"9.00am GMT {OPENING}",
+        "10.20am GMT Sailings off.",
+        "11.55am GMT Gusts.",
+        "12.13pm GMT Calm.",
+        "12.05am GMT Late.",
+    )
+    reading = read_doc(text)
+    assert reading.feed.order == "oldest-first"
+    assert times(text) == ["05 00:05", "04 12:13", "04 11:55", "04 10:20", "04 09:00"]
+    assert bodies(text)[-1] == OPENING
+
+
+def without_date(text: str) -> str:
+    return text.replace("It’s Tuesday, 4 March 2025, and", "Today")
+
+
+def test_without_a_date_the_fetch_gives_the_day() -> None:
+    reading = read_doc(without_date(DAY), fetched_at=utc("2025-03-06T12:00:00"))
+    assert reading.entries[0].published_at == utc("2025-03-05T13:05:00")
+    assert {entry.published_precision for entry in reading.entries} == {"inferred"}
+    assert [problem.code for problem in reading.problems] == ["inferred-day"]
+    assert times(without_date(DAY), utc("2025-03-06T13:06:00"))[0] == "06 13:05"
+
+
+def test_without_a_date_and_a_fetch_time_the_times_are_null() -> None:
+    reading = read_doc(without_date(DAY))
+    assert {(e.published_at, e.published_precision, e.updated_at) for e in reading.entries} == {(None, "unknown", None)}
+    assert [problem.code for problem in reading.problems] == ["no-date"]
+    assert bodies(without_date(DAY))[0] == "The ferry is back."
+
+
+def test_a_date_above_the_entries_is_better_than_none() -> None:
+    text = without_date(DAY).replace("– live\n", "– live\nTue 4 Mar 2025 13.05 GMT\n")
+    reading = read_doc(text)
+    assert times(text)[0] == "04 13:05"
+    assert {entry.published_precision for entry in reading.entries} == {"inferred"}
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["It's Tuesday 4th March 2025", "Today is Tuesday, March 4, 2025", "It is 4 Mar 2025", "It’s Tue, 4 March, 2025"],
+)
+def test_dates_of_all_kinds_anchor_their_entry(date: str) -> None:
+    assert times(DAY.replace("It’s Tuesday, 4 March 2025", date))[-1] == "04 09:00"
+
+
+def test_a_date_with_the_wrong_weekday_is_left_out_and_noted() -> None:
+    reading = read_doc(DAY.replace("Tuesday", "Friday"))
+    assert [problem.code for problem in reading.problems] == ["wrong-weekday", "no-date"]
+    assert reading.entries[0].published_at is None
+
+
+def test_a_date_that_an_entry_only_mentions_anchors_nothing() -> None:
+    text = DAY.replace("The ferry is back.", "The last storm, on Thursday, 2 January 2020, was worse.")
+    assert times(text)[0] == "04 13:05"
+
+
+def test_what_stands_around_the_entries_is_in_none_of_them() -> None:
+    reading = read_doc("World\n\nStandfirst of the day\n\n" + DAY + "\n\nRelated Articles\nAnother story\n")
+    assert reading.feed.title == "Harbour storm – live"
+    assert reading.entries[-1].content_text == OPENING
+    assert [(problem.code, problem.message.split()[2]) for problem in reading.problems] == [
+        ("outside-entries", "above"),
+        ("outside-entries", "below"),
+    ]
+
+
+def test_paragraphs_of_an_entry_stay_apart_and_no_text_is_lost() -> None:
+    text = flat(
+        "1.05pm GMT\n\nOne.\n\nTwo.",
+        "12.13pm GMT\n\nThree.\n\nFour.",
+        f"11.55am GMT\n\n{OPENING}\n\nFive.",
+        joiner="\n\n",
+    )
+    assert bodies(text) == ["One.\nTwo.", "Three.\nFour.", OPENING + "\nFive."]
+
+
+def test_an_entry_without_text_is_still_an_entry() -> None:
+    assert bodies(flat("1.05pm GMT", "12.13pm GMT", f"11.55am GMT {OPENING}", joiner="\n")) == ["", "", OPENING]
+
+
+def test_one_labelled_entry_is_a_blog() -> None:
+    assert times(f"Harbour storm – live\n\n9.00am GMT\n{OPENING}") == ["04 09:00"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The ferry left at 9.00am GMT and was back by 11.30am GMT, the harbour master said.",
+        "Just an article. It has sentences. It has no times.",
+        "The match ended 3:2. Goals fell early. The ratio was 16:9 all along.",
+        "To do: call at 10.30am GMT.",
+        "12:30",
+        "word " * 5000,
+    ],
+)
+def test_text_without_entries_is_refused(text: str) -> None:
+    assert refusal(text)[0] == "not-a-live-blog"
+    assert refusal(text, "plain-text")[0] == "not-a-live-blog"
+
+
+def test_ten_thousand_times_are_read_in_good_time() -> None:
+    before = time.process_time()
+    text = (
+        flat(
+            *(f"{hour}.{minute:02}am GMT Text." for hour in range(9, 0, -1) for minute in range(59, -1, -1)), joiner=" "
+        )
+        * 20
+    )
+    assert read_doc(text, fetched_at=utc("2025-03-06T12:00:00")).entries
+    assert time.process_time() - before < 5
