@@ -166,6 +166,12 @@ async def test_facts_survive_json() -> None:
     assert all(isinstance(fact, Fact) for fact in publisher.facts)
 
 
+@pytest.mark.parametrize(("window", "opening"), [(0, 6), (None, 0)])
+def test_a_publisher_with_nothing_to_show_is_refused(window: int | None, opening: int) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Publisher(1, "rss", window=window, opening=opening)
+
+
 def test_a_window_on_a_format_that_shows_everything_is_refused() -> None:
     with pytest.raises(ValueError, match="'guardian' shows every post"):
         Publisher(1, "guardian", window=5)

@@ -46,7 +46,11 @@ class Step:
 class Publisher:
     """``window`` limits how many posts are shown; with ``noisy`` every look is rendered differently.
 
-    The same arguments make the same operations, however often it is looked at between them.
+    ``looks`` counts those at the present state. The same arguments make the same operations, however often it is
+    looked at between them.
+
+    Raises:
+        ValueError: there would be nothing to see, or a window on a format that shows every post.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class Publisher:
     ) -> None:
         if window is not None and FORMATS[name].coverage == "full":
             raise ValueError(f"the format {name!r} shows every post: a window makes no sense there")
+        if opening < 1 or (window is not None and window < 1):
+            raise ValueError("a blog opens with at least one post, and a window shows at least one")
         self.format: FormatName = name
         self.window = window
         self.looks = 0

@@ -57,7 +57,10 @@ class Noise:
         return f"{address}{'&' if '?' in address else '?'}{query}{hash_}{fragment}"
 
     def image(self, url: str) -> str:
-        return f"{url}?cb={self.token()}" if self._rng else url
+        """The address with a cache buster: an epoch, in seconds."""
+        if self._rng is None:
+            return url
+        return f"{url}?{self._rng.choice(('cb', 'ts', '_'))}={self.number(1_760_000_000, 1_770_000_000)}"
 
     def json(self, value: Any) -> str:
         """A JSON text of the value: the order of keys, the indentation and the escapes are noise."""

@@ -47,7 +47,13 @@ def story_page(story: Story, name: FormatName, *, speed: float, seed: int, began
 def stories(
     told: list[Story], *, speed: float = 60, seed: int = 1, began: datetime | None = None, clock: Clock = utc_now
 ) -> web.Application:
-    """Every story in every format: ``/harbour.rss``, ``/harbour/capi.json`` and so on. The play begins at ``began``."""
+    """Every story in every format: ``/harbour.rss``, ``/harbour/capi.json`` and so on. The play begins at ``began``.
+
+    Raises:
+        ValueError: the speed is not above 0.
+    """
+    if speed <= 0:
+        raise ValueError(f"the speed is {speed:g}; a story plays only at a speed above 0")
     start = began or clock()
     pages = {
         f"/{story.blog.key}{form.suffix}": story_page(story, name, speed=speed, seed=seed, began=start, clock=clock)
