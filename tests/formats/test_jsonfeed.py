@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from deltawire.formats.base import Raw
+from deltawire.formats.registry import read
 from formats.docs import JSON_FEED, URL, read_doc, refusal, utc
 
 
@@ -73,3 +75,10 @@ def test_bad_times_are_null_and_noted() -> None:
     reading = read_doc(feed)
     assert reading.entries[0].published_at is None
     assert [problem.code for problem in reading.problems] == ["bad-time", "bad-time"]
+
+
+def test_the_version_may_stand_behind_all_items() -> None:
+    items = [{"id": str(n), "content_text": f"Post {n}. " + "Words. " * 200} for n in range(20)]
+    body = json.dumps({"items": items, "title": "Any order", "version": "https://jsonfeed.org/version/1.1"}).encode()
+    reading = read(Raw(body=body, url="https://blog.example/feed.json"))
+    assert (reading.format, len(reading.entries)) == ("jsonfeed", 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from deltawire.formats.content import Content, canonical_url, from_html, from_te
 from deltawire.formats.foreign import load_json, strings
 from deltawire.formats.urls import canonical_image
 from deltawire.model import Entry, FeedMeta, Link, Media, Problem, Reading
+
+_VERSION = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\\?/version\\?/')
 
 
 class JsonFeed:
@@ -26,7 +29,8 @@ class JsonFeed:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        return b"jsonfeed.org/version/" in raw.body[:4096].replace(b"\\/", b"/")
+        # Anywhere in the document: JSON has no order of keys, and the version may stand behind all items.
+        return _VERSION.search(raw.body) is not None
 
     def read(self, raw: Raw) -> Reading:
         loaded = load_json(raw)
