@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test browser lint lock bench clean
+.PHONY: help install demo test kafka browser postgres chaos lint lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,8 +26,11 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: install ## the whole pipeline on three invented live blogs; prints the address of the page
 	$(BIN)/deltawire demo
 
-test: install browser ## every test, with the services they need
+test: install browser postgres ## every test, with the services they need
 	$(BIN)/pytest
+
+kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
+	@PYTHONPATH=tests exec $(BIN)/python -m support.broker
 
 bench: install ## figures, as ratios to a baseline of the same run
 	@for file in bench/*_bench.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -36,6 +39,17 @@ lint: install ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+chaos: install postgres ## the long versions of the fault tests: minutes, not seconds
+	$(BIN)/pytest -m chaos
+
+postgres:
+	@PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; command -v initdb >/dev/null && exit 0; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "make test: installing PostgreSQL" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
+	  else \
+	    echo "make test: the tests of the store need PostgreSQL; on Debian: sudo apt-get install postgresql" >&2; exit 1; \
+	  fi
 
 BROWSERS := chromium chromium-browser google-chrome
 browser:

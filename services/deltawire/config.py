@@ -16,12 +16,21 @@ class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
     url: str = "sqlite:///var/deltawire/store.db"
+    history_days: float = 0
 
 
 class KafkaConfig(msgspec.Struct, frozen=True, kw_only=True):
     topic_prefix: str = "deltawire"
     partitions: int = 12
     replication_factor: int = 3
+    timeout: float = 10
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: str | None = None
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
 
 
 class EventsConfig(msgspec.Struct, frozen=True, kw_only=True):

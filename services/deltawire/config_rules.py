@@ -46,6 +46,32 @@ def url_mistake(url: str) -> str | None:
     return None if parts.hostname else "names no host"
 
 
+def store_url_mistake(url: str) -> str | None:
+    """What is wrong with the address of the store; the sentence holds nothing of it that may be a password."""
+    if url.startswith("postgresql://"):
+        return _postgres_url_mistake(url)
+    if not url.startswith("sqlite:"):
+        return "must begin with sqlite:/// or postgresql://"
+    if url.removeprefix("sqlite:///") in (url, ""):
+        return "names no file: write sqlite:///relative/path or sqlite:////absolute/path"
+    return None
+
+
+def _postgres_url_mistake(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        cut_short = "@" in parts.path + parts.query + parts.fragment or parts.port == 0
+    except ValueError:
+        cut_short = True
+    if cut_short:
+        return "cannot be read: within user and password write %2F for /, %3F for ?, %23 for #, %40 for @, %3A for :"
+    if not parts.hostname and "host=" not in parts.query:
+        return "names no host: write postgresql://user:password@host:port/database"
+    if not parts.path.strip("/"):
+        return "names no database: write postgresql://user:password@host:port/database"
+    return None
+
+
 def feed_id_mistake(feed_id: str) -> str | None:
     if FEED_ID.fullmatch(feed_id) and len(feed_id) <= 100:
         return None
@@ -55,8 +81,10 @@ def feed_id_mistake(feed_id: str) -> str | None:
 def _storage(config: Config) -> Found:
     if not config.log.url.startswith("sqlite:///"):
         yield ("log", "url"), "this version has the embedded log only; write sqlite:///path/to/log.db"
-    if not config.store.url.startswith("sqlite:///"):
-        yield ("store", "url"), "this version stores in SQLite only; write sqlite:///path/to/store.db"
+    if message := store_url_mistake(config.store.url):
+        yield ("store", "url"), message
+    if config.store.history_days < 0:
+        yield ("store", "history_days"), f"must be 0 (no limit) or more, not {config.store.history_days}"
     if config.store.url == config.log.url:
         yield ("store", "url"), "is the log's own file; give the store another"
     if not re.fullmatch(r"[a-zA-Z0-9.-]{1,100}", config.kafka.topic_prefix):

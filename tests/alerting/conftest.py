@@ -10,8 +10,10 @@ from deltawire import net
 from deltawire.config import FetchConfig
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.store.sqlite import SqliteStore
 from support.receiver import Receiver
+from support.stores import store
+
+__all__ = ["store"]
 
 
 @pytest.fixture
@@ -24,13 +26,6 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 async def receiver() -> AsyncIterator[Receiver]:
     async with Receiver().listening() as listening:
         yield listening
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "store.db")
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,15 +10,15 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from deltawire.alerting.channels import LogChannel, make_channels
-from deltawire.alerting.courier import LONGEST_SLEEP_S, Courier
+from deltawire.alerting.courier import LEASE, LONGEST_SLEEP_S, Courier
 from deltawire.alerting.payload import make_alert
 from deltawire.alerting.rules import subject
 from deltawire.alerting.schedule import Answer, delay_s
 from deltawire.config import ChannelConfig
-from deltawire.store.port import Alert, Delivery
-from deltawire.store.sqlite import SqliteStore
+from deltawire.store.port import Alert, Delivery, Store
 from support.receiver import Receiver
 from support.samples import START, entry_event
+from support.stores import Engine
 from support.waiting import eventually, running
 
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
@@ -39,7 +38,7 @@ def an_alert(number: int = 1) -> Alert:
     return make_alert("toll", about, (), START)
 
 
-async def owe(store: SqliteStore, channels: tuple[str, ...], count: int = 1) -> list[Alert]:
+async def owe(store: Store, channels: tuple[str, ...], count: int = 1) -> list[Alert]:
     alerts = [an_alert(number) for number in range(1, count + 1)]
     at = (await store.positions("alerting")).get(0)
     await store.raise_alerts(0, at, (at or 0) + 1, [(alert, channels) for alert in alerts])
@@ -47,18 +46,18 @@ async def owe(store: SqliteStore, channels: tuple[str, ...], count: int = 1) -> 
 
 
 def courier(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver, clock: Clock, id_: str = "desk"
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver, clock: Clock, id_: str = "desk"
 ) -> Courier:
     config = ChannelConfig(id=id_, url=receiver.url, secret=SECRET)
     return Courier(store, make_channels([config], session)[id_], clock)
 
 
-async def deliveries(store: SqliteStore) -> list[Delivery]:
+async def deliveries(store: Store) -> list[Delivery]:
     return [delivery for _, found in await store.alerts() for delivery in found]
 
 
 async def test_a_failing_delivery_follows_the_schedule(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     (alert,) = await owe(store, ("desk",))
     clock = Clock()
@@ -82,7 +81,7 @@ async def test_a_failing_delivery_follows_the_schedule(
 
 
 async def test_retry_after_of_either_form_is_honoured(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     await owe(store, ("desk",))
     clock = Clock()
@@ -97,7 +96,7 @@ async def test_retry_after_of_either_form_is_honoured(
 
 
 async def test_410_kills_what_is_owed_to_the_channel_and_to_no_other(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     await owe(store, ("desk", "other"), 5)
     desk = courier(store, session, receiver, Clock())
@@ -112,7 +111,7 @@ async def test_410_kills_what_is_owed_to_the_channel_and_to_no_other(
 
 
 async def test_a_channel_that_begins_to_fail_is_one_warning_until_it_recovers(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     await owe(store, ("desk",))
     clock = Clock()
@@ -132,16 +131,16 @@ async def test_a_channel_that_begins_to_fail_is_one_warning_until_it_recovers(
 
 
 async def test_an_attempt_that_was_cut_off_is_made_again_after_a_restart_with_the_same_id(
-    tmp_path: Path, session: aiohttp.ClientSession, receiver: Receiver
+    engine: Engine, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
-    store = await SqliteStore.open(tmp_path / "restarted.db")
+    store = await engine.open()
     await owe(store, ("desk",))
     receiver.answer = receiver.hang
     clock = Clock()
     async with running(courier(store, session, receiver, clock).run()):
         await receiver.count(1)
     await store.close()
-    store = await SqliteStore.open(tmp_path / "restarted.db")
+    store = await engine.open()
     receiver.always(200)
     async with running(courier(store, session, receiver, clock).run()):
         await receiver.count(2)
@@ -157,7 +156,7 @@ async def test_an_attempt_that_was_cut_off_is_made_again_after_a_restart_with_th
 
 
 async def test_a_hanging_endpoint_does_not_delay_another(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     await owe(store, ("stuck", "desk"), 20)
     clock = Clock()
@@ -178,7 +177,7 @@ async def test_a_hanging_endpoint_does_not_delay_another(
 
 
 async def test_a_new_alert_is_delivered_at_once_when_the_courier_is_woken(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     sleeping = asyncio.Event()
 
@@ -197,7 +196,7 @@ async def test_a_new_alert_is_delivered_at_once_when_the_courier_is_woken(
         await receiver.count(1, seconds=5)
 
 
-async def test_an_alert_that_cannot_be_sent_does_not_stop_the_others(store: SqliteStore) -> None:
+async def test_an_alert_that_cannot_be_sent_does_not_stop_the_others(store: Store) -> None:
     alerts = await owe(store, ("log",), 3)
 
     class Broken(LogChannel):
@@ -215,7 +214,7 @@ async def test_an_alert_that_cannot_be_sent_does_not_stop_the_others(store: Sqli
 
 
 async def test_variables_in_the_url_are_filled_in_for_the_request_only(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await owe(store, ("desk",))
     clock = Clock()
@@ -233,29 +232,35 @@ async def test_variables_in_the_url_are_filled_in_for_the_request_only(
 
 
 async def test_a_store_that_fails_is_asked_again(
-    store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
+    store: Store,
+    session: aiohttp.ClientSession,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deltawire.alerting.courier.PAUSE_S", 0.0)
+    monkeypatch.setattr("deltawire.alerting.courier.PAUSE_S", 0.01)
     await owe(store, ("desk",))
-    desk = courier(store, session, receiver, Clock())
+    clock = Clock()
+    desk = courier(store, session, receiver, clock)
 
     async def broken_answer() -> web.Response:
         # The attempt succeeds while its outcome cannot be written down.
-        store._writer.execute("PRAGMA query_only = ON")
-        receiver.answer = mended_answer
+        await engine.fetch("ALTER TABLE deliveries RENAME TO hidden")
+        receiver.answer = receiver.ok
         return web.Response(status=200)
 
-    async def mended_answer() -> web.Response:
-        store._writer.execute("PRAGMA query_only = OFF")
-        return web.Response(status=200)
+    async def stopped() -> bool:
+        return [line["outcome"] for line in lines if line["event"] == "alert.deliveries_stopped"][:2] == ["retry"] * 2
+
+    async def delivered() -> bool:
+        return [d.state for d in await deliveries(store)] == ["delivered"]
 
     receiver.answer = broken_answer
     with capture_logs() as lines:
         async with running(desk.run()):
-            await receiver.count(2)
-
-            async def delivered() -> bool:
-                return [d.state for d in await deliveries(store)] == ["delivered"]
-
+            await eventually(stopped)
+            await engine.fetch("ALTER TABLE hidden RENAME TO deliveries")
+            clock.now += LEASE
+            desk.wake.set()
             await eventually(delivered)
-    assert [line["outcome"] for line in lines if line["event"] == "alert.deliveries_stopped"] == ["retry"]
+    assert len(receiver.received) == 2

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,9 +17,10 @@ from deltawire.events import EntryData
 from deltawire.log.port import Outgoing, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.store.sqlite import SqliteStore
+from deltawire.store.port import Store
 from support.receiver import Receiver
 from support.samples import POLL, entry_event, entry_out, event_out, feed_event, record_of
+from support.stores import Engine
 from support.waiting import eventually, running
 
 topics = Topics()
@@ -28,7 +28,7 @@ SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 FIRE = RuleConfig(id="fire", any=("fire",))
 
 
-async def caught_up(log: SqliteLog, store: SqliteStore) -> None:
+async def caught_up(log: SqliteLog, store: Store) -> None:
     ends = {partition: end for partition, (_, end) in (await log.bounds(topics.events)).items()}
 
     async def at_the_end() -> bool:
@@ -37,7 +37,7 @@ async def caught_up(log: SqliteLog, store: SqliteStore) -> None:
     await eventually(at_the_end)
 
 
-async def nothing_owed(store: SqliteStore) -> None:
+async def nothing_owed(store: Store) -> None:
     async def done() -> bool:
         return await store.backlog() == {}
 
@@ -45,7 +45,7 @@ async def nothing_owed(store: SqliteStore) -> None:
 
 
 async def test_each_alert_is_one_line_of_the_log_channel_without_content(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession
 ) -> None:
     await log.append(
         [
@@ -77,7 +77,7 @@ async def test_each_alert_is_one_line_of_the_log_channel_without_content(
 
 
 async def test_an_event_that_a_rule_is_about_reaches_the_webhook(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     rule = RuleConfig(id="fire", any=("fire",), channels=("desk", "log"))
     desk = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
@@ -97,7 +97,7 @@ async def test_an_event_that_a_rule_is_about_reaches_the_webhook(
 
 
 async def test_a_rule_alerts_once_for_an_entry_revision_however_often_the_event_comes(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession, receiver: Receiver
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     rules = [RuleConfig(id=name, any=("fire",), channels=("desk",)) for name in ("one", "two")]
     desk = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
@@ -126,13 +126,12 @@ async def test_a_rule_alerts_once_for_an_entry_revision_however_often_the_event_
 
 
 async def test_what_is_owed_is_still_owed_after_a_restart(
-    tmp_path: Path, log: SqliteLog, session: aiohttp.ClientSession, receiver: Receiver
+    engine: Engine, log: SqliteLog, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     rule = RuleConfig(id="fire", any=("fire",), channels=("desk",))
     desk = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
-    path = tmp_path / "restarted.db"
     receiver.always(500)
-    store = await SqliteStore.open(path)
+    store = await engine.open()
     async with running(service.run(log, topics, store, [rule], [desk], session)):
         await log.append([event_out(topics, entry_event("created", 1, text="Fire"))])
         await receiver.count(1)
@@ -144,7 +143,7 @@ async def test_what_is_owed_is_still_owed_after_a_restart(
     await store.close()
 
     receiver.always(200)
-    store = await SqliteStore.open(path)
+    store = await engine.open()
 
     def tomorrow() -> datetime:
         return datetime.now(UTC) + timedelta(days=1)
@@ -158,7 +157,7 @@ async def test_what_is_owed_is_still_owed_after_a_restart(
 
 
 async def test_a_record_that_is_no_event_goes_to_the_dead_letters_and_alerting_goes_on(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession
 ) -> None:
     good = entry_event("created", 1, text="Fire")
     bad = [
@@ -180,7 +179,7 @@ async def test_a_record_that_is_no_event_goes_to_the_dead_letters_and_alerting_g
 
 
 async def test_rules_see_the_whole_of_a_truncated_entry(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession
 ) -> None:
     cut = entry_event("created", 1, text="It began", truncated=True)
     whole = entry_event("created", 1, text="It began. " + "word " * 60_000 + "Fire").data
@@ -192,7 +191,7 @@ async def test_rules_see_the_whole_of_a_truncated_entry(
 
 
 async def test_events_that_were_deleted_unseen_are_told_and_alerting_goes_on(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession
 ) -> None:
     async with running(service.run(log, topics, store, [FIRE], [], session)):
         await log.append([event_out(topics, entry_event("created", 1, text="Fire"))])
@@ -209,7 +208,7 @@ async def test_events_that_were_deleted_unseen_are_told_and_alerting_goes_on(
 
 
 async def test_what_is_owed_to_a_channel_that_is_gone_from_the_configuration_is_told(
-    log: SqliteLog, store: SqliteStore, session: aiohttp.ClientSession
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession
 ) -> None:
     rule = RuleConfig(id="fire", any=("fire",), channels=("desk",))
     desk = ChannelConfig(id="desk", url="http://127.0.0.1:9/", secret=SECRET)
@@ -240,7 +239,7 @@ async def test_what_is_owed_to_a_channel_that_is_gone_from_the_configuration_is_
 )
 async def test_what_cannot_be_used_is_one_sentence_at_the_start(
     log: SqliteLog,
-    store: SqliteStore,
+    store: Store,
     session: aiohttp.ClientSession,
     rule: dict[str, Any],
     channel: dict[str, Any],

@@ -16,9 +16,12 @@ from deltawire.log.port import Outgoing
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.storage import service
-from deltawire.store.sqlite import SqliteStore
+from deltawire.store.port import Store
 from support.samples import START, entry_event, entry_out, event_out, feed_event, record_of
+from support.stores import store
 from support.waiting import eventually, running
+
+__all__ = ["store"]
 
 topics = Topics()
 
@@ -30,14 +33,7 @@ async def log(tmp_path: Path) -> AsyncIterator[SqliteLog]:
     await opened.close()
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(tmp_path / "store.db")
-    yield opened
-    await opened.close()
-
-
-async def caught_up(log: SqliteLog, store: SqliteStore, *, gap: int = 0) -> None:
+async def caught_up(log: SqliteLog, store: Store, *, gap: int = 0) -> None:
     ends = {p: end - gap for p, (_, end) in (await log.bounds(topics.events)).items() if end}
 
     async def at_the_end() -> bool:
@@ -46,12 +42,12 @@ async def caught_up(log: SqliteLog, store: SqliteStore, *, gap: int = 0) -> None
     await eventually(at_the_end)
 
 
-async def text_of(store: SqliteStore, entry: str = "e1", feed: str = "harbour") -> str | None:
+async def text_of(store: Store, entry: str = "e1", feed: str = "harbour") -> str | None:
     row = await store.entry(feed, entry)
     return None if row is None else row.entry.content_text
 
 
-async def test_events_are_in_the_store_soon_after_they_are_in_the_log(log: SqliteLog, store: SqliteStore) -> None:
+async def test_events_are_in_the_store_soon_after_they_are_in_the_log(log: SqliteLog, store: Store) -> None:
     async with running(service.run(log, topics, store)):
         await log.append([event_out(topics, feed_event("started", 1)), event_out(topics, entry_event("created", 2))])
         await caught_up(log, store)
@@ -61,9 +57,7 @@ async def test_events_are_in_the_store_soon_after_they_are_in_the_log(log: Sqlit
         assert await text_of(store) == "Open again"
 
 
-async def test_a_record_that_is_in_the_log_twice_is_counted_and_changes_nothing(
-    log: SqliteLog, store: SqliteStore
-) -> None:
+async def test_a_record_that_is_in_the_log_twice_is_counted_and_changes_nothing(log: SqliteLog, store: Store) -> None:
     created, updated = entry_event("created", 1, text="one"), entry_event("updated", 2, text="two", revision=2)
     before = telemetry.registry.get_sample_value("deltawire_duplicate_events_total", {"service": "storage"}) or 0
     await log.append([event_out(topics, event) for event in (created, updated, created)])
@@ -75,9 +69,7 @@ async def test_a_record_that_is_in_the_log_twice_is_counted_and_changes_nothing(
     assert after == before + 1
 
 
-async def test_storage_that_is_stopped_at_any_moment_ends_with_the_same_store(
-    tmp_path: Path, store: SqliteStore
-) -> None:
+async def test_storage_that_is_stopped_at_any_moment_ends_with_the_same_store(tmp_path: Path, store: Store) -> None:
     log = await SqliteLog.open(tmp_path / "log.db", topics, partitions=3, serve=False, maintenance_interval=None, gap=2)
     dice = random.Random(7)
     feeds = [f"feed-{n}" for n in range(5)]
@@ -104,7 +96,7 @@ async def test_storage_that_is_stopped_at_any_moment_ends_with_the_same_store(
     await log.close()
 
 
-async def test_a_truncated_event_of_300_kb_ends_whole_in_the_store(log: SqliteLog, store: SqliteStore) -> None:
+async def test_a_truncated_event_of_300_kb_ends_whole_in_the_store(log: SqliteLog, store: Store) -> None:
     long = "Ω" * 150_000
     whole = entry_event("created", 2, "long", text=long).data
     assert isinstance(whole, EntryData)
@@ -128,7 +120,7 @@ async def test_a_truncated_event_of_300_kb_ends_whole_in_the_store(log: SqliteLo
 
 
 async def test_a_truncated_event_whose_record_was_superseded_keeps_its_cut_content_until_the_later_event(
-    log: SqliteLog, store: SqliteStore
+    log: SqliteLog, store: Store
 ) -> None:
     first = entry_event("created", 1, text="cut", truncated=True)
     second = entry_event("updated", 2, text="cut 2", revision=2, truncated=True)
@@ -185,9 +177,7 @@ async def test_a_record_that_comes_a_little_later_than_its_event_is_waited_for(l
     await finder.close()
 
 
-async def test_storage_stands_still_before_a_record_it_cannot_read_and_says_where(
-    log: SqliteLog, store: SqliteStore
-) -> None:
+async def test_storage_stands_still_before_a_record_it_cannot_read_and_says_where(log: SqliteLog, store: Store) -> None:
     good, later = entry_event("created", 1), entry_event("created", 2, "e2")
     bad = Outgoing(topic=topics.events, key="harbour", value=b'{"feed": 1}', headers=good.headers())
     await log.append([event_out(topics, good), bad, event_out(topics, later)])
@@ -204,7 +194,7 @@ async def test_storage_stands_still_before_a_record_it_cannot_read_and_says_wher
     assert await text_of(store, "e2") is None
 
 
-async def test_events_of_types_that_came_later_are_skipped(log: SqliteLog, store: SqliteStore) -> None:
+async def test_events_of_types_that_came_later_are_skipped(log: SqliteLog, store: Store) -> None:
     unknown = [
         Outgoing(topic=topics.events, key="harbour", value=b"{}", headers={"ce_type": type_})
         for type_ in ("deltawire.entry.moved", "deltawire.story.started")
@@ -215,7 +205,7 @@ async def test_events_of_types_that_came_later_are_skipped(log: SqliteLog, store
     assert await text_of(store) is not None
 
 
-async def test_a_position_that_another_process_moved_is_read_again(log: SqliteLog, store: SqliteStore) -> None:
+async def test_a_position_that_another_process_moved_is_read_again(log: SqliteLog, store: Store) -> None:
     await log.append([event_out(topics, entry_event("created", 1))])
     with capture_logs() as lines:
         async with running(service.run(log, topics, store)):
@@ -227,7 +217,7 @@ async def test_a_position_that_another_process_moved_is_read_again(log: SqliteLo
     assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["position.moved"]
 
 
-async def test_entries_survive_the_loss_of_events_that_were_not_stored(log: SqliteLog, store: SqliteStore) -> None:
+async def test_entries_survive_the_loss_of_events_that_were_not_stored(log: SqliteLog, store: Store) -> None:
     kept, lost, last = (
         entry_event("created", 1, text="first"),
         entry_event("updated", 2, text="changed while storage was down", revision=2),
@@ -249,9 +239,7 @@ async def test_entries_survive_the_loss_of_events_that_were_not_stored(log: Sqli
     assert "retention" in warning["cause"]
 
 
-async def test_what_is_left_of_an_earlier_epoch_does_not_undo_the_present_one(
-    log: SqliteLog, store: SqliteStore
-) -> None:
+async def test_what_is_left_of_an_earlier_epoch_does_not_undo_the_present_one(log: SqliteLog, store: Store) -> None:
     left_over = entry_event("created", 1, "left over", epoch="a")
     forgotten, present = entry_event("created", 1, "forgotten", epoch="b"), entry_event("created", 2, epoch="b")
     await log.append([event_out(topics, event) for event in (left_over, forgotten, present)])
@@ -265,7 +253,7 @@ async def test_what_is_left_of_an_earlier_epoch_does_not_undo_the_present_one(
     assert {row.entry.id for row in await store.entries("harbour", limit=9)} == {"forgotten", "e1"}
 
 
-async def test_a_new_store_on_an_old_log_begins_with_the_entries_topic(log: SqliteLog, store: SqliteStore) -> None:
+async def test_a_new_store_on_an_old_log_begins_with_the_entries_topic(log: SqliteLog, store: Store) -> None:
     old, present = entry_event("created", 1, "left over", epoch="a"), entry_event("created", 1, text="here", epoch="b")
     await log.append([event_out(topics, event) for event in (old, present)])
     await log.append([entry_out(topics, record_of(event)) for event in (old, present)])
@@ -277,7 +265,7 @@ async def test_a_new_store_on_an_old_log_begins_with_the_entries_topic(log: Sqli
     assert [line["log_level"] for line in lines if line["event"] == "storage.bootstrapped"] == ["info"]
 
 
-async def test_a_store_that_is_ahead_of_its_log_starts_over_with_a_warning(log: SqliteLog, store: SqliteStore) -> None:
+async def test_a_store_that_is_ahead_of_its_log_starts_over_with_a_warning(log: SqliteLog, store: Store) -> None:
     await store.apply(0, None, 100, [entry_event("created", 1, text="of another log")])
     fresh = entry_event("created", 1, text="of this log", epoch="b")
     await log.append([event_out(topics, fresh), entry_out(topics, record_of(fresh))])

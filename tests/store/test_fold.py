@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deltawire.events import EntryData, Event
 from deltawire.model import Entry
-from deltawire.store.port import StoredEntry
-from deltawire.store.sqlite import SqliteStore
+from deltawire.store.port import Store, StoredEntry
 from support.samples import entry_event, feed_event
+from support.stores import Engine
 
 FEEDS = ("harbour", "storm")
 TAILS = ("created", "updated", "removed", "restored")
@@ -94,7 +92,7 @@ class Model:
         return True
 
 
-async def read_all(store: SqliteStore) -> dict[tuple[str, str], Kept]:
+async def read_all(store: Store) -> dict[tuple[str, str], Kept]:
     rows: list[StoredEntry] = [row for feed in FEEDS for row in await store.entries(feed, limit=1000)]
     return {
         (row.feed_id, row.entry.id): Kept(row.entry, row.revision, row.sequence, row.removed_at is not None)
@@ -102,16 +100,17 @@ async def read_all(store: SqliteStore) -> dict[tuple[str, str], Kept]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=st.lists(steps, max_size=30), data=st.data())
-async def test_entries_are_the_fold_of_the_events_at_every_position(plan: list[Step], data: st.DataObject) -> None:
+async def test_entries_are_the_fold_of_the_events_at_every_position(
+    engine: Engine, plan: list[Step], data: st.DataObject
+) -> None:
     log = history(plan)
     for copy in data.draw(st.lists(st.integers(0, max(len(log) - 1, 0)), max_size=8 if log else 0), "repeats"):
         log.insert(data.draw(st.integers(copy + 1, len(log)), "again at"), log[copy])
     model = Model()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store.db"
-        store = await SqliteStore.open(path)
+    store = await engine.open()
+    try:
         done = 0
         while done < len(log):
             batch = log[done : done + data.draw(st.integers(1, 6), "batch")]
@@ -123,10 +122,12 @@ async def test_entries_are_the_fold_of_the_events_at_every_position(plan: list[S
             assert await read_all(store) == model.entries
             if data.draw(st.integers(0, 5), "restart") == 0:
                 await store.close()
-                store = await SqliteStore.open(path)
+                store = await engine.open()
         for feed in FEEDS:
             for entry in ("e1", "e2", "e3"):
                 ids = [revision.event_id for revision in await store.revisions(feed, entry)]
                 expected = dict.fromkeys(e.id for e in log if e.feed_id == feed and e.subject == entry)
                 assert ids == list(expected)
+    finally:
         await store.close()
+        await engine.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -18,6 +18,11 @@ logger = structlog.get_logger()
 
 AT_ONCE = 2
 """Requests to one channel at the same time."""
+
+LONGEST_ATTEMPT = timedelta(seconds=20)
+LEASE = timedelta(seconds=60)
+"""How long a delivery belongs to the process that claimed it. One that dies in between sends it late: another takes
+it when the lease is over, with the same webhook-id, which the receiver may then see twice."""
 
 LONGEST_SLEEP_S = 60.0
 """The store is asked at least this often: the clock may be set, another process may have raised an alert."""
@@ -65,8 +70,11 @@ class Courier:
             return
 
     async def deliver_due(self) -> int:
-        """Attempt up to AT_ONCE deliveries that are due now, all at once; returns how many."""
-        due = await self._store.owed(self._clock(), AT_ONCE, channel_id=self._channel.id)
+        """Attempt up to AT_ONCE deliveries that are due now, all at once; returns how many.
+
+        They are claimed first, so that no other process attempts them meanwhile.
+        """
+        due = await self._store.claim(self._channel.id, self._clock(), AT_ONCE, LEASE)
         results = await asyncio.gather(*map(self._attempt, due), return_exceptions=True)
         for error in results:
             if error is not None:
@@ -74,8 +82,16 @@ class Courier:
         return len(due)
 
     async def _attempt(self, delivery: Delivery) -> None:
-        settled = settle(delivery, await self._send(delivery), self._clock())
-        await self._store.record_attempt(settled)
+        if delivery.claimed_until is not None and self._clock() > delivery.claimed_until - LONGEST_ATTEMPT:
+            return  # this process stood still since the claim; another may hold the delivery before it is sent
+        try:
+            settled = settle(delivery, await self._send(delivery), self._clock())
+        except asyncio.CancelledError:
+            await self._store.release(delivery)
+            raise
+        if not await self._store.record_attempt(settled):
+            self._logger.info("alert.claim_lost", outcome="left to others", **alert_fields(delivery.alert))
+            return
         telemetry.deliveries.labels(self._channel.id, settled.state if settled.state != "owed" else "retry").inc()
         self._tell(settled)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import structlog
@@ -16,18 +17,34 @@ from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 from deltawire.model import Entry
 from deltawire.sinks import follow
-from deltawire.store.port import Store
+from deltawire.store.port import Store, StoreError
 
 logger = structlog.get_logger()
 
 CONSUMER = "storage"
 RESTORE_BATCH = 500
+PRUNE_BATCH = 500
+PRUNE_EVERY_S = 600.0
 
 _KNOWN_TYPES = frozenset(get_args(EntryType) + get_args(FeedType))
 
 
-async def run(log: Log, topics: Topics, store: Store) -> None:
-    """Run storage for the partitions that this process is assigned, until cancelled."""
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def run(
+    log: Log,
+    topics: Topics,
+    store: Store,
+    *,
+    history: timedelta | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Run storage for the partitions that this process is assigned, until cancelled.
+
+    Revisions and settled alerts older than ``history`` are deleted, now and then; null keeps them all.
+    """
 
     async def worker(partition: int) -> None:
         sink = PartitionStorage(log, topics, store, partition)
@@ -36,7 +53,34 @@ async def run(log: Log, topics: Topics, store: Store) -> None:
         finally:
             await sink.close()
 
-    await run_partitions(log, CONSUMER, topics.events, worker)
+    pruning = None if history is None else asyncio.create_task(_keep_pruning(store, history, clock))
+    try:
+        await run_partitions(log, CONSUMER, topics.events, worker)
+    finally:
+        if pruning is not None:
+            pruning.cancel()
+            await asyncio.gather(pruning, return_exceptions=True)
+
+
+async def _keep_pruning(store: Store, history: timedelta, clock: Callable[[], datetime]) -> None:
+    while True:
+        try:
+            pruned = await prune(store, clock() - history)
+        except StoreError as error:
+            logger.warning("storage.prune_failed", service=CONSUMER, outcome="retry", error=str(error))
+        else:
+            if pruned:
+                logger.info("storage.pruned", service=CONSUMER, outcome="ok", rows=pruned)
+        await asyncio.sleep(PRUNE_EVERY_S)
+
+
+async def prune(store: Store, before: datetime) -> int:
+    """Delete what is older, in small transactions between which others are let in; returns how many rows went."""
+    pruned = 0
+    while gone := await store.prune(before, PRUNE_BATCH):
+        pruned += gone
+        await asyncio.sleep(0)
+    return pruned
 
 
 class PartitionStorage:

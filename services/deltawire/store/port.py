@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -64,13 +64,17 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert on its way to one channel. ``attempts`` counts the tries so far; ``answer`` is the last answer."""
+    """An alert on its way to one channel. ``attempts`` counts the tries so far; ``answer`` is the last answer.
+
+    ``claimed_until`` is the end of the claim under which it was read; no two claims of a delivery end at once.
+    """
 
     alert: Alert
     channel_id: str
     state: Literal["owed", "delivered", "dead"]
     attempts: int
     next_attempt_at: datetime
+    claimed_until: datetime | None = None
     answer: str | None = None
 
 
@@ -131,17 +135,27 @@ class Store(Protocol):
             PositionMoved: as for ``apply``.
         """
 
-    async def owed(self, now: datetime, limit: int, *, channel_id: str | None = None) -> list[Delivery]:
-        """Deliveries whose next attempt is due, oldest first: of one channel, or of all."""
+    async def claim(self, channel_id: str, now: datetime, limit: int, lease: timedelta) -> list[Delivery]:
+        """Take deliveries of a channel whose next attempt is due, oldest first, for ``lease`` from ``now`` on.
+
+        Nobody else can claim them until they are recorded or released, or the lease is over.
+        """
+
+    async def release(self, delivery: Delivery) -> None:
+        """Give a claim back without an attempt; one that is no longer held is left alone."""
+
+    async def record_attempt(self, delivery: Delivery) -> bool:
+        """Store the state of a delivery after an attempt, and give its claim back.
+
+        False, with nothing stored, where it is settled already or another claim has followed; but that it was
+        delivered is stored all the same while it is owed.
+        """
 
     async def next_due(self, *, channel_id: str | None = None) -> datetime | None:
-        """When the next owed delivery is due: of one channel, or of all."""
+        """When the next owed delivery can be claimed: of one channel, or of all."""
 
     async def backlog(self) -> dict[str, int]:
         """Deliveries that are owed, by channel id."""
-
-    async def record_attempt(self, delivery: Delivery) -> None:
-        """Store the state of a delivery after an attempt."""
 
     async def entries(
         self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None, removed: bool = True
@@ -165,5 +179,10 @@ class Store(Protocol):
 
     async def alerts(self, *, limit: int = 100) -> list[tuple[Alert, list[Delivery]]]:
         """The latest alerts with their deliveries, newest first."""
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Delete up to ``limit`` revisions seen before that moment, and as many alerts raised before it of which
+        nothing is owed; returns how many went. ``entries`` stays as it is.
+        """
 
     async def close(self) -> None: ...

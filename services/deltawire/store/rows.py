@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import msgspec
 
@@ -13,7 +12,12 @@ from deltawire.events import EntryData, EntryType, Event
 from deltawire.model import Entry, Link, Media
 from deltawire.store.port import Alert, Delivery, StoredEntry, StoredRevision
 
-Row = Mapping[str, Any]
+
+class Row(Protocol):
+    """A row of any engine's driver, by column name."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
 
 ENTRY_TYPES = frozenset(get_args(EntryType))
 _REMOVED = "deltawire.entry.removed"
@@ -37,10 +41,14 @@ def moment(value: str) -> datetime:
 
 
 def json_text(value: Any) -> str:
+    """JSON that every engine can hold: PostgreSQL refuses an escaped NUL too."""
     try:
-        return msgspec.json.encode(value).decode()
+        encoded = msgspec.json.encode(value).decode()
     except UnicodeEncodeError:  # a lone surrogate somewhere inside
+        encoded = r"\u0000"
+    if r"\u0000" in encoded:
         return msgspec.json.encode(_storable(msgspec.to_builtins(value))).decode()
+    return encoded
 
 
 def _storable(value: Any) -> Any:
@@ -164,6 +172,19 @@ def alert_row(alert: Alert) -> dict[str, Any]:
     }
 
 
+def attempt_row(delivery: Delivery) -> dict[str, Any]:
+    """What an attempt changes, and under which claim."""
+    return {
+        "alert_id": text(delivery.alert.id),
+        "channel_id": text(delivery.channel_id),
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "next_attempt_at": stamp(delivery.next_attempt_at),
+        "answer": _optional_text(delivery.answer),
+        "claimed_until": _optional_stamp(delivery.claimed_until),
+    }
+
+
 def stored_entry(row: Row) -> StoredEntry:
     return StoredEntry(
         feed_id=row["feed_id"],
@@ -227,10 +248,6 @@ def stored_delivery(row: Row, alert: Alert) -> Delivery:
         state=row["state"],
         attempts=row["attempts"],
         next_attempt_at=moment(row["next_attempt_at"]),
+        claimed_until=_optional_moment(row["claimed_until"]),
         answer=row["answer"],
     )
-
-
-def newest_first(moment_: datetime, entry_id: str) -> tuple[str, str]:
-    """A position in the order of ``Store.entries``, as its columns hold it."""
-    return stamp(moment_), text(entry_id)

@@ -1,9 +1,9 @@
 """The tables in SQLite, as migrations that run themselves.
 
 ``entries`` has one row for each entry of the current epoch of its feed, ``revisions`` one for each event that was
-ever stored. ``folds`` says which epoch of a feed ``entries`` stands for. Times are RFC 3339 texts in UTC with
-microseconds, so that they sort; lists are JSON. ``entries_fts`` is kept exact by triggers, in the transaction
-that changes the row.
+stored and not pruned. ``folds`` says which epoch of a feed ``entries`` stands for, ``epochs`` which were seen.
+Times are RFC 3339 texts in UTC with microseconds, so that they sort; lists are JSON. ``entries_fts`` is kept exact
+by triggers, in the transaction that changes the row.
 """
 
 from __future__ import annotations
@@ -124,6 +124,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
           INSERT INTO entries_fts (rowid, title, content_text) VALUES (new.id, new.title, new.content_text);
         END
         """,
+    ),
+    (
+        # Revisions may be pruned; which epochs there were is never forgotten.
+        """
+        CREATE TABLE epochs (
+          feed_id TEXT NOT NULL, epoch TEXT NOT NULL, PRIMARY KEY (feed_id, epoch)
+        ) WITHOUT ROWID
+        """,
+        "INSERT INTO epochs SELECT DISTINCT feed_id, epoch FROM revisions",
+        "DROP INDEX revisions_epoch",
+        "CREATE INDEX revisions_seen ON revisions (seen_at)",
+        "CREATE INDEX alerts_raised ON alerts (raised_at)",
+        "ALTER TABLE deliveries ADD COLUMN claimed_until TEXT",
     ),
 )
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -95,6 +95,8 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except sqlite3.Error as error:
             raise StoreError(f"the store {self.path}: {error}") from error
+        except OverflowError as error:
+            raise StoreError(f"the store {self.path} cannot hold what it was given (a number is too large)") from error
 
     async def positions(self, consumer: str) -> dict[int, int]:
         return await self._read(lambda db: dict(db.execute(statements.POSITIONS, (consumer,)).fetchall()))
@@ -145,33 +147,38 @@ class SqliteStore:
 
         return await self._write(work)
 
-    async def owed(self, now: datetime, limit: int, *, channel_id: str | None = None) -> list[Delivery]:
-        found = {"now": rows.stamp(now), "limit": limit, "channel_id": channel_id}
-        return await self._read(
-            lambda db: [
-                rows.stored_delivery(row, rows.stored_alert(row))
-                for row in db.execute(statements.OWED if channel_id is None else statements.OWED_BY_CHANNEL, found)
-            ]
-        )
+    async def claim(self, channel_id: str, now: datetime, limit: int, lease: timedelta) -> list[Delivery]:
+        asked = {
+            "channel_id": rows.text(channel_id),
+            "now": rows.stamp(now),
+            "limit": limit,
+            "until": rows.stamp(now + lease),
+        }
+
+        def work(db: sqlite3.Connection) -> list[Delivery]:
+            places = [row["seq"] for row in db.execute(statements.CLAIM, asked)]
+            found = [db.execute(statements.CLAIMED, (place,)).fetchone() for place in sorted(places)]
+            claimed = [rows.stored_delivery(row, rows.stored_alert(row)) for row in found]
+            return sorted(claimed, key=lambda delivery: delivery.next_attempt_at)
+
+        return await self._write(work)
+
+    async def release(self, delivery: Delivery) -> None:
+        row = rows.attempt_row(delivery)
+        key = (row["alert_id"], row["channel_id"], row["claimed_until"])
+        await self._write(lambda db: db.execute(statements.RELEASE, key))
+
+    async def record_attempt(self, delivery: Delivery) -> bool:
+        row = rows.attempt_row(delivery)
+        return await self._write(lambda db: db.execute(statements.RECORD_ATTEMPT, row).rowcount > 0)
 
     async def next_due(self, *, channel_id: str | None = None) -> datetime | None:
-        statement = statements.NEXT_DUE if channel_id is None else statements.NEXT_DUE_BY_CHANNEL
-        due = await self._read(lambda db: db.execute(statement, {"channel_id": channel_id}).fetchone()[0])
+        found = {"channel_id": None if channel_id is None else rows.text(channel_id)}
+        due = await self._read(lambda db: db.execute(statements.NEXT_DUE, found).fetchone()[0])
         return None if due is None else rows.moment(due)
 
     async def backlog(self) -> dict[str, int]:
         return await self._read(lambda db: dict(db.execute(statements.BACKLOG).fetchall()))
-
-    async def record_attempt(self, delivery: Delivery) -> None:
-        row = {
-            "alert_id": rows.text(delivery.alert.id),
-            "channel_id": rows.text(delivery.channel_id),
-            "state": delivery.state,
-            "attempts": delivery.attempts,
-            "next_attempt_at": rows.stamp(delivery.next_attempt_at),
-            "answer": None if delivery.answer is None else rows.text(delivery.answer),
-        }
-        await self._write(lambda db: db.execute(statements.RECORD_ATTEMPT, row))
 
     async def entries(
         self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None, removed: bool = True
@@ -210,6 +217,15 @@ class SqliteStore:
             ]
 
         return await self._read(work)
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        asked = (rows.stamp(before), limit)
+
+        def work(db: sqlite3.Connection) -> int:
+            revisions = db.execute(statements.PRUNE_REVISIONS, asked).rowcount
+            return revisions + db.execute(statements.PRUNE_ALERTS, asked).rowcount
+
+        return await self._write(work)
 
 
 def _open_writer(path: Path) -> sqlite3.Connection:
@@ -269,10 +285,9 @@ def _fold(db: sqlite3.Connection, event: Event, whole: Entry | None) -> int:
     """Apply one event; 1 when it was new. See ``Store.apply`` for the rules."""
     revision = rows.revision_row(event)
     feed_id, epoch = revision["feed_id"], revision["epoch"]
-    known = db.execute(statements.EPOCH_IS_KNOWN, (feed_id, epoch)).fetchone()[0]
     if not db.execute(statements.INSERT_REVISION, revision).rowcount:
         return 0
-    if not known:
+    if db.execute(statements.LEARN_EPOCH, (feed_id, epoch)).rowcount:
         _begin_epoch(db, feed_id, epoch)
     current = db.execute(statements.CURRENT_EPOCH, (feed_id,)).fetchone()
     if rows.folds(event) and current["epoch"] == epoch:

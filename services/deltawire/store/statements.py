@@ -52,7 +52,7 @@ INSERT_REVISION = """
       :backfill, :data)
     ON CONFLICT (event_id) DO NOTHING
 """
-EPOCH_IS_KNOWN = "SELECT EXISTS (SELECT 1 FROM revisions WHERE feed_id = ? AND epoch = ?)"
+LEARN_EPOCH = "INSERT INTO epochs (feed_id, epoch) VALUES (?, ?) ON CONFLICT DO NOTHING"
 CURRENT_EPOCH = "SELECT epoch FROM folds WHERE feed_id = ?"
 BEGIN_EPOCH = """
     INSERT INTO folds (feed_id, epoch) VALUES (?, ?)
@@ -95,18 +95,39 @@ INSERT_DELIVERY = """
 """
 RECORD_ATTEMPT = """
     UPDATE deliveries
-    SET state = :state, attempts = :attempts, next_attempt_at = :next_attempt_at, answer = :answer
-    WHERE alert_id = :alert_id AND channel_id = :channel_id
+    SET state = :state, attempts = max(attempts, :attempts), next_attempt_at = :next_attempt_at, answer = :answer,
+      claimed_until = NULL
+    WHERE alert_id = :alert_id AND channel_id = :channel_id AND state = 'owed'
+      AND (claimed_until IS :claimed_until OR :state = 'delivered')
 """
-_OWED = """
-    SELECT * FROM deliveries JOIN alerts ON alerts.id = deliveries.alert_id
-    WHERE state = 'owed' AND next_attempt_at <= :now {also}
-    ORDER BY next_attempt_at, deliveries.seq LIMIT :limit
+CLAIM = """
+    UPDATE deliveries SET claimed_until = :until WHERE seq IN (
+      SELECT seq FROM deliveries
+      WHERE state = 'owed' AND channel_id = :channel_id AND next_attempt_at <= :now
+        AND (claimed_until IS NULL OR claimed_until <= :now)
+      ORDER BY next_attempt_at, seq LIMIT :limit
+    ) RETURNING seq
 """
-OWED = _OWED.format(also="")
-OWED_BY_CHANNEL = _OWED.format(also="AND channel_id = :channel_id")
-NEXT_DUE = "SELECT min(next_attempt_at) FROM deliveries WHERE state = 'owed'"
-NEXT_DUE_BY_CHANNEL = NEXT_DUE + " AND channel_id = :channel_id"
+CLAIMED = """
+    SELECT * FROM deliveries JOIN alerts ON alerts.id = deliveries.alert_id WHERE deliveries.seq = ?
+"""
+RELEASE = """
+    UPDATE deliveries SET claimed_until = NULL
+    WHERE alert_id = ? AND channel_id = ? AND state = 'owed' AND claimed_until = ?
+"""
+NEXT_DUE = """
+    SELECT min(max(next_attempt_at, coalesce(claimed_until, next_attempt_at))) FROM deliveries
+    WHERE state = 'owed' AND (:channel_id IS NULL OR channel_id = :channel_id)
+"""
 BACKLOG = "SELECT channel_id, count(*) FROM deliveries WHERE state = 'owed' GROUP BY channel_id"
 ALERTS = "SELECT * FROM alerts ORDER BY seq DESC LIMIT ?"
 DELIVERIES = "SELECT * FROM deliveries WHERE alert_id = ? ORDER BY seq"
+
+PRUNE_REVISIONS = "DELETE FROM revisions WHERE id IN (SELECT id FROM revisions WHERE seen_at < ? LIMIT ?)"
+PRUNE_ALERTS = """
+    DELETE FROM alerts WHERE seq IN (
+      SELECT seq FROM alerts WHERE raised_at < ?
+        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE alert_id = alerts.id AND state = 'owed')
+      LIMIT ?
+    )
+"""

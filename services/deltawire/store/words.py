@@ -1,0 +1,60 @@
+"""Text search as PostgreSQL is given it: words are cut and folded here, so that no dictionary of the server decides.
+
+A word is a run of letters and digits, in lower case and without the accents of Latin, Greek and Cyrillic: what
+FTS5's ``unicode61 remove_diacritics 2`` makes of a text in the SQLite engine. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from deltawire.store.query import Term
+
+LAST_POSITION = 16_383
+POSITIONS_OF_A_WORD = 255
+"""PostgreSQL remembers no more; what lies beyond is found as a word, but not as part of a phrase."""
+
+LONGEST_WORD = 255
+"""Characters of a word that count. A lexeme may have 2046 bytes."""
+
+DOCUMENT_BYTES = 512 * 1024
+"""A tsvector may have 1 MiB: words after so many bytes are not found."""
+
+_WORD = re.compile(r"[^\W_]+")
+_ACCENTS = dict.fromkeys(range(0x300, 0x370))
+
+
+def words(text: str) -> Iterator[str]:
+    """The words of a text, in order."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).translate(_ACCENTS))
+    return (found.group()[:LONGEST_WORD] for found in _WORD.finditer(text.lower()))
+
+
+def document(title: str | None, text: str) -> str:
+    """The text form of a tsvector: the title's words have weight A, and no phrase reaches from title to text."""
+    places: dict[str, list[str]] = {}
+    size = 0
+    position = 0
+    for part, weight in ((title or "", "A"), (text, "")):
+        for word in words(part):
+            position += 1
+            at = places.get(word)
+            if at is None:
+                size += len(word.encode()) + 8
+                if size > DOCUMENT_BYTES:
+                    break
+                at = places[word] = []
+            if position <= LAST_POSITION and len(at) < POSITIONS_OF_A_WORD:
+                size += 2
+                at.append(f"{position}{weight}")
+        position += 1
+    return " ".join(f"'{word}':{','.join(at)}" if at else f"'{word}'" for word, at in places.items())
+
+
+def expression(terms: Sequence[Term]) -> str:
+    """The text form of a tsquery that all terms must match; empty where they hold no word."""
+    found = ((list(words(term.text)), ":*" if term.prefix else "") for term in terms)
+    return " & ".join("('" + "' <-> '".join(phrase) + f"'{end})" for phrase, end in found if phrase)
