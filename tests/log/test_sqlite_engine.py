@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deltawire.log import sqlite_maintenance, sqlite_rows
-from deltawire.log.port import Fenced, Log, LogError, OutcomeUnknown
+from deltawire.log.port import Fenced, Log, LogError, OutcomeUnknown, OutOfRange
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from log.contract import everything, out, until
@@ -80,6 +80,43 @@ async def test_offsets_are_not_given_again_when_the_tail_is_gone(path: Path, log
     await again.append([out(TOPICS.entries, "next")])
     assert [r.offset for r in await everything(again, TOPICS.entries)] == [1]
     await again.close()
+
+
+async def test_compaction_leaves_the_ends_where_they_were(log: SqliteLog) -> None:
+    # Kafka never compacts the newest records, so there something must be written after them.
+    await log.append([out(TOPICS.entries, "a", b"1"), out(TOPICS.entries, "a", b"2"), out(TOPICS.entries, "b", None)])
+    bounds = await log.bounds(TOPICS.entries)
+    await log.maintain(NOW + timedelta(days=2))
+    assert [end for _, end in (await log.bounds(TOPICS.entries)).values()] == [end for _, end in bounds.values()]
+    assert await values(log, TOPICS.entries) == [b"2"]
+
+
+async def test_a_reader_in_the_middle_learns_that_retention_went_past_it(log: SqliteLog) -> None:
+    # A Kafka consumer hands out what it had fetched by then, which is no loss either.
+    await log.append([out(TOPICS.events, "feed", b"%d" % n) for n in range(10)])
+    reader = await log.reader(TOPICS.events, {0: 0})
+    assert len(await reader.poll(max_records=3)) == 3
+    await log.maintain(NOW + timedelta(days=31))
+    with pytest.raises(OutOfRange):
+        await reader.poll()
+
+
+async def test_a_commit_shows_in_all_topics_at_once(log: SqliteLog) -> None:
+    # On Kafka each partition shows it by itself, a moment apart.
+    async def write() -> None:
+        writer = await log.writer("w")
+        for n in range(60):
+            await writer.commit([out(TOPICS.events, "feed", b"%d" % n), out(TOPICS.entries, "feed", b"%d" % n)])
+
+    writing = asyncio.create_task(write())
+    looks = 0
+    while not writing.done():
+        seen = [int(value or b"") for value in await values(log, TOPICS.events)]
+        states = [int(value or b"") for value in await values(log, TOPICS.entries)]
+        assert max(seen, default=-1) <= max(states, default=-1)
+        looks += bool(seen)
+    await writing
+    assert looks
 
 
 @pytest.mark.parametrize("name", ["observations", "entries"])

@@ -12,7 +12,7 @@ import msgspec
 
 from deltawire.settings import Settings
 
-SECRETS = ("secret", "password", "token")
+SECRETS = ("secret", "password", "sasl_password", "token")
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:

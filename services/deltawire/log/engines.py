@@ -8,27 +8,44 @@ from typing import Literal
 from urllib.parse import unquote
 
 from deltawire import telemetry
+from deltawire.config import KafkaConfig
+from deltawire.log.kafka import KafkaLog
 from deltawire.log.port import Log, LogError
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.sqlite_guest import SqliteGuest
 from deltawire.log.topics import Topic
 
 _SQLITE = "sqlite:///"
+_KAFKA = "kafka://"
+
+
+def kafka_address(url: str) -> str | None:
+    """The ``host:port,host:port`` of a Kafka log; null for any other."""
+    return url.removeprefix(_KAFKA) if url.startswith(_KAFKA) else None
 
 
 async def open_log(
-    url: str, topics: Iterable[Topic], *, role: Literal["owner", "guest"], partitions: int | None = None
+    url: str,
+    topics: Iterable[Topic],
+    *,
+    role: Literal["owner", "guest"],
+    partitions: int | None = None,
+    kafka: KafkaConfig | None = None,
 ) -> Log:
     """Open the log that ``url`` names, as the process that runs services (owner) or as a command beside it (guest).
 
-    ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` name a file.
+    ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` name a file. ``kafka://host:port,host:port`` names
+    a cluster, where ``kafka`` has its settings and the role does not matter.
 
     Raises:
         LogError: the URL names no engine, or the log cannot be used in that role.
     """
+    if address := kafka_address(url):
+        return await KafkaLog.open(address, topics, kafka or KafkaConfig())
     if not url.startswith(_SQLITE) or url == _SQLITE:
         raise LogError(
-            f'[log] url "{telemetry.redact(url)}" names no log; "sqlite:///var/deltawire/log.db" names a file'
+            f'[log] url "{telemetry.redact(url)}" names no log; "sqlite:///var/deltawire/log.db" names a file, '
+            '"kafka://host:9092" a Kafka cluster'
         )
     path = Path(unquote(url.removeprefix(_SQLITE)))
     if role == "guest":

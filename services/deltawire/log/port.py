@@ -4,7 +4,8 @@
   (transaction markers, compaction): a reader's next position is ``record.offset + 1``.
 * Readers see only committed records, and keep their own positions: there is no hidden cursor.
 * ``Writer.commit`` is atomic over all its records, whatever their topics. State and input positions are
-  records too (of a compacted topic), so "events + state + position" is one commit.
+  records too (of a compacted topic), so "events + state + position" is one commit. Readers see it whole in each
+  partition, but may see it in one partition a moment before they see it in another.
 * Only one writer of a name is alive: opening one fences the others, whose commits then raise ``Fenced``.
 """
 
