@@ -12,6 +12,8 @@ from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig
 from deltawire.toml_lines import Path
 
 FEED_ID = re.compile(r"[a-z0-9-]+")
+_BROKER = r"(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}"
+_KAFKA = re.compile(rf"kafka://({_BROKER}(?:,{_BROKER})*)/?")
 Found = Iterator[tuple[Path, str]]
 
 
@@ -78,9 +80,19 @@ def feed_id_mistake(feed_id: str) -> str | None:
     return f"{feed_id!r} must be 1 to 100 of the characters a to z, 0 to 9 and -"
 
 
+def kafka_address(url: str) -> str | None:
+    """The ``host:port,host:port`` that the URL of a Kafka log names; null for any other."""
+    found = _KAFKA.fullmatch(url)
+    return found and found[1]
+
+
 def _storage(config: Config) -> Found:
-    if not config.log.url.startswith("sqlite:///"):
-        yield ("log", "url"), "this version has the embedded log only; write sqlite:///path/to/log.db"
+    if not config.log.url.startswith("sqlite:///") and kafka_address(config.log.url) is None:
+        yield ("log", "url"), "must be sqlite:///path/to/log.db, or kafka://host:9092,host:9092"
+    if config.kafka.security_protocol.startswith("SASL"):
+        for name in ("sasl_username", "sasl_password"):
+            if not getattr(config.kafka, name):
+                yield ("kafka", name), f"is needed with security_protocol {config.kafka.security_protocol}"
     if message := store_url_mistake(config.store.url):
         yield ("store", "url"), message
     if config.store.history_days < 0:
@@ -97,6 +109,7 @@ def _numbers(config: Config) -> Found:
     positive = {
         ("kafka", "partitions"): config.kafka.partitions,
         ("kafka", "replication_factor"): config.kafka.replication_factor,
+        ("kafka", "timeout"): config.kafka.timeout,
         ("fetch", "per_host_connections"): config.fetch.per_host_connections,
         ("fetch", "live_interval"): config.fetch.live_interval,
         ("fetch", "timeout"): config.fetch.timeout,

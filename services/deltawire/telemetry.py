@@ -50,6 +50,9 @@ restarts = Counter(
 )
 subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
 
+REPEAT_AFTER = 60.0
+"""Seconds after which the same sentence of a library is logged again."""
+
 
 def redact(url: str) -> str:
     """The URL without credentials, query and fragment: what may be logged."""
@@ -80,4 +83,29 @@ def configure_logging(level: str = "info", stream: TextIO | None = None) -> None
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=out, level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, as lines like ours.
+
+    The Kafka client calls an error what it then repeats by itself, many times a second while Kafka is away; what it
+    cannot repeat reaches us as an exception. So its messages are information.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sentence = (record.name, str(record.msg))
+        if record.created - self._said.get(sentence, float("-inf")) < REPEAT_AFTER:
+            return
+        self._said[sentence] = record.created
+        structlog.get_logger().log(
+            min(record.levelno, logging.INFO) if record.name.startswith("aiokafka") else record.levelno,
+            "library.message",
+            library=record.name,
+            detail=record.getMessage(),
+            exc_info=record.exc_info,
+        )

@@ -31,9 +31,13 @@ async def read(log: Log, topics: Topics) -> dict[str, Feed]:
 
 async def write(log: Log, topics: Topics, feeds: Iterable[Feed]) -> None:
     """Want these feeds as they are given, durably."""
-    records = [Outgoing(topic=topics.feeds, key=f.id, value=msgspec.json.encode(f)) for f in feeds]
-    if records:
-        await log.append(records)
+    if out := records(topics, feeds):
+        await log.append(out)
+
+
+def records(topics: Topics, feeds: Iterable[Feed]) -> list[Outgoing]:
+    """The records that want these feeds."""
+    return [Outgoing(topic=topics.feeds, key=f.id, value=msgspec.json.encode(f)) for f in feeds]
 
 
 async def forget(log: Log, topics: Topics, feed_id: str) -> None:

@@ -18,7 +18,7 @@ from deltawire.settings import Settings
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     topics = Topics(settings.config.kafka.topic_prefix)
-    log = await open_log(settings.config.log.url, topics, role="guest")
+    log = await open_log(settings.config.log.url, topics, role="guest", kafka=settings.config.kafka)
     memory = Memory()
     try:
         async for record in snapshot(log, topics.differ_state):

@@ -19,7 +19,7 @@ from deltawire.settings import Settings
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     topics = Topics(settings.config.kafka.topic_prefix)
-    log = await open_log(settings.config.log.url, topics, role="guest")
+    log = await open_log(settings.config.log.url, topics, role="guest", kafka=settings.config.kafka)
     try:
         feeds = await wanted.read(log, topics)
         match arguments.action:

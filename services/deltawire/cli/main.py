@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import deltawire
+from deltawire import telemetry
 from deltawire.log.port import LogError
 from deltawire.settings import ConfigError, Settings, load
 from deltawire.store.port import StoreError
@@ -24,6 +25,14 @@ class Failure(Exception):
 class Misuse(Exception):
     """The command line is wrong; the message is for the user."""
 
+
+SERVICES = {
+    "poller": "fetch the feeds and write down what is seen, for a Kafka log",
+    "differ": "turn what was seen into events, for a Kafka log",
+    "storage": "keep the store, for a Kafka log",
+    "alerting": "raise and deliver alerts, for a Kafka log",
+    "gateway": "the web page, the JSON API and the event stream, for a Kafka log",
+}
 
 EPILOG = """\
 first steps:
@@ -46,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"deltawire {deltawire.__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, module: str, summary: str, epilog: str = "") -> argparse.ArgumentParser:
+    def command(
+        name: str, module: str, summary: str, epilog: str = "", *, function: str = "main"
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(
             name,
             help=summary,
@@ -54,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        added.set_defaults(module=module, function=name)
+        added.set_defaults(module=module, function=function)
         added.add_argument("--config", metavar="FILE", help="configuration (default: ./deltawire.toml if it is there)")
         return added
 
@@ -67,7 +78,10 @@ def parser() -> argparse.ArgumentParser:
         "  deltawire run --config desk.toml",
     )
     run.add_argument("urls", nargs="*", metavar="URL", help="feeds to follow beside the configured ones")
-    run.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
+    _log_level(run)
+    for name, summary in SERVICES.items():
+        epilog = "One of several processes on a Kafka log; start as many of each as you like, up to kafka.partitions."
+        _log_level(command(name, "run", summary, epilog, function="one"))
 
     tail = command(
         "tail",
@@ -119,9 +133,23 @@ def parser() -> argparse.ArgumentParser:
 
     _feeds_parser(command("feeds", "feeds", "the feeds of a running deployment"))
 
+    topics = command(
+        "topics",
+        "topics",
+        "the topics and rights that are needed on Kafka",
+        "Services start without the right to create topics.\n\n"
+        "  deltawire topics plan      what is missing or differs, and the rights; changes nothing\n"
+        "  deltawire topics apply     creates and adjusts them",
+    )
+    topics.add_argument("action", choices=["plan", "apply"])
+
     config = command("config", "config", "check or show the configuration")
     config.add_argument("action", choices=["check", "show"], help="every mistake, or every value and its origin")
     return root
+
+
+def _log_level(service: argparse.ArgumentParser) -> None:
+    service.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
 
 
 def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
@@ -150,7 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings: Settings = load(arguments.config)
         module = importlib.import_module(f"deltawire.cli.{arguments.module}")
-        asyncio.run(module.main(arguments, settings))
+        # Services log; other commands speak for themselves, also for the libraries below.
+        telemetry.configure_logging("critical")
+        asyncio.run(getattr(module, arguments.function)(arguments, settings))
     except ConfigError as error:
         return _complain(str(error), USAGE)
     except Misuse as error:

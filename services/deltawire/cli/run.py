@@ -1,17 +1,20 @@
-"""``deltawire run``: the whole pipeline in one process."""
+"""``deltawire run``: the whole pipeline in one process; ``deltawire poller`` and the others: one service of it."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
+import random
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import msgspec
 import structlog
 
@@ -23,18 +26,23 @@ from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.gateway import service as gateway
 from deltawire.log.engines import open_log
-from deltawire.log.port import Log
+from deltawire.log.port import Fenced, Log
 from deltawire.log.topics import Topics
 from deltawire.model import Feed
 from deltawire.poller import service as poller
 from deltawire.settings import Settings
 from deltawire.storage import service as storage
 from deltawire.store.engines import open_store
+from deltawire.store.port import Store
 
 logger = structlog.get_logger()
 
-STOP_WITHIN = 10.0
-"""Seconds from SIGTERM to the end."""
+STOP_WITHIN = 6.0
+"""Seconds that the services have to end after SIGTERM; the log and the store then close, ten in all."""
+
+SERVICES = ("gateway", "storage", "alerting", "differ", "poller")
+STORED = {"gateway", "storage", "alerting"}
+SEED_ATTEMPTS = 20
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -45,8 +53,20 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     await serve(settings, arguments.urls)
 
 
-async def serve(settings: Settings, urls: Sequence[str]) -> None:
-    """Run all services until a signal comes, following ``urls`` beside the configured feeds.
+async def one(arguments: argparse.Namespace, settings: Settings) -> None:
+    """One service, named by the command."""
+    telemetry.configure_logging(arguments.log_level)
+    url = settings.config.log.url
+    if config_rules.kafka_address(url) is None:
+        raise Misuse(
+            f"log.url {telemetry.redact(url)} is the embedded log, which one process owns: use deltawire run, "
+            "or set log.url to kafka://host:9092"
+        )
+    await serve(settings, [], [arguments.command])
+
+
+async def serve(settings: Settings, urls: Sequence[str], services: Collection[str] = SERVICES) -> None:
+    """Run the services until a signal comes, following ``urls`` beside the configured feeds.
 
     Raises:
         LogError, StoreError: the log or the store cannot be opened.
@@ -56,33 +76,54 @@ async def serve(settings: Settings, urls: Sequence[str]) -> None:
         logger.warning("config.warning", where=warning.where, message=warning.message)
     config = settings.config
     topics = Topics(config.kafka.topic_prefix)
-    log = await open_log(config.log.url, topics, role="owner")
-    try:
-        await _seed(log, topics, config, urls)
-        store = await open_store(config.store.url)
-        try:
-            async with net.make_session(config.fetch) as session:
-                ready = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.callback(logger.info, "run.stopped", outcome="ok")
+        log = await open_log(config.log.url, topics, role="owner", kafka=config.kafka)
+        stack.push_async_callback(log.close)
+        if "poller" in services:
+            await seed(log, topics, config, urls)
+        logger.info("run.started", services=sorted(services), log=telemetry.redact(config.log.url))
+        session = await stack.enter_async_context(net.make_session(config.fetch))
+        ready = asyncio.Event()
+        running: dict[str, Coroutine[Any, Any, None]] = {}
+        if STORED & set(services):
+            store = await open_store(config.store.url)
+            stack.push_async_callback(store.close)
+            running |= _stored(services, log, topics, store, session, settings, ready)
+        if "differ" in services:
+            running["differ"] = differ.run(log, topics, config.events.source, _policy(config))
+        if "poller" in services:
+            running["poller"] = poller.run(log, topics, config, session=session)
+        if "gateway" not in services:
+            ready.set()
+        await _until_stopped(running | {"ops": ops.serve(config.ops, ready.is_set)})
 
-                def started(address: str) -> None:
-                    ready.set()
-                    print(f"deltawire: the page is at {address}", file=sys.stderr, flush=True)
 
-                await _until_stopped(
-                    {
-                        "gateway": gateway.run(log, topics, store, _listening(settings), started=started),
-                        "storage": storage.run(log, topics, store),
-                        "alerting": alerting.run(log, topics, store, config.rules, config.channels, session),
-                        "differ": differ.run(log, topics, config.events.source, _policy(config)),
-                        "poller": poller.run(log, topics, config, session=session),
-                        "ops": ops.serve(config.ops, ready.is_set),
-                    }
-                )
-        finally:
-            await store.close()
-    finally:
-        await log.close()
-        logger.info("run.stopped", outcome="ok")
+def _stored(
+    services: Collection[str],
+    log: Log,
+    topics: Topics,
+    store: Store,
+    session: aiohttp.ClientSession,
+    settings: Settings,
+    ready: asyncio.Event,
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """Those of the services that work on the store. The gateway is ready when it listens."""
+    config = settings.config
+    running: dict[str, Coroutine[Any, Any, None]] = {}
+
+    def started(address: str) -> None:
+        ready.set()
+        print(f"deltawire: the page is at {address}", file=sys.stderr, flush=True)
+
+    if "gateway" in services:
+        running["gateway"] = gateway.run(log, topics, store, _listening(settings), started=started)
+    if "storage" in services:
+        days = config.store.history_days
+        running["storage"] = storage.run(log, topics, store, history=timedelta(days=days) if days else None)
+    if "alerting" in services:
+        running["alerting"] = alerting.run(log, topics, store, config.rules, config.channels, session)
+    return running
 
 
 def _listening(settings: Settings) -> GatewayConfig:
@@ -102,8 +143,33 @@ def _policy(config: Config) -> Policy:
     return Policy(removal_looks=config.differ.removal_looks, max_entries=config.differ.max_entries)
 
 
-async def _seed(log: Log, topics: Topics, config: Config, urls: Sequence[str]) -> None:
-    """Want what the configuration and the command line name."""
+async def seed(log: Log, topics: Topics, config: Config, urls: Sequence[str]) -> None:
+    """Want what the configuration and the command line name.
+
+    Several pollers start at once, and each feed is to be added once: whoever looks and then writes does both as the
+    only writer of this name, or looks again.
+    """
+    for attempt in range(SEED_ATTEMPTS):
+        writer = await log.writer(f"{topics.prefix}.seed")
+        try:
+            feeds, changed = await _changes(log, topics, config, urls)
+            await writer.commit(wanted.records(topics, changed))
+        except Fenced:
+            await asyncio.sleep(random.uniform(0, 0.1 * attempt))  # noqa: S311
+        else:
+            break
+        finally:
+            await writer.close()
+    else:
+        raise Failure("many processes are adding feeds at once: start them one after the other")
+    configured = {feed.id for feed in config.feeds}
+    if kept := [feed.id for feed in feeds.values() if feed.origin == "config" and feed.id not in configured]:
+        logger.info("feeds.kept", feeds=kept, what_to_do="followed though no longer configured: deltawire feeds remove")
+    logger.info("feeds.seeded", feeds=len(feeds), seeded=[feed.id for feed in changed])
+
+
+async def _changes(log: Log, topics: Topics, config: Config, urls: Sequence[str]) -> tuple[dict[str, Feed], list[Feed]]:
+    """All wanted feeds, and those of them that are to be written."""
     now = datetime.now(UTC)
     feeds = await wanted.read(log, topics)
     changed = wanted.seeded(feeds, config.feeds, now)
@@ -112,11 +178,7 @@ async def _seed(log: Log, topics: Topics, config: Config, urls: Sequence[str]) -
         if (feed_id := wanted.named(url, feeds)) not in feeds:
             feeds[feed_id] = Feed(id=feed_id, url=url, generation=wanted.generation(now))
             changed.append(feeds[feed_id])
-    await wanted.write(log, topics, changed)
-    configured = {feed.id for feed in config.feeds}
-    if kept := [feed.id for feed in feeds.values() if feed.origin == "config" and feed.id not in configured]:
-        logger.info("feeds.kept", feeds=kept, what_to_do="followed though no longer configured: deltawire feeds remove")
-    logger.info("run.started", feeds=len(feeds), seeded=[feed.id for feed in changed])
+    return feeds, changed
 
 
 async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None:
@@ -145,6 +207,6 @@ async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
-    _, pending = await asyncio.wait(tasks, timeout=STOP_WITHIN - 2)
+    _, pending = await asyncio.wait(tasks, timeout=STOP_WITHIN)
     for task in pending:
         logger.error("service.stuck", service=task.get_name(), outcome="abandoned")

@@ -15,7 +15,7 @@ from deltawire.settings import Settings
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     topics = Topics(settings.config.kafka.topic_prefix)
-    log = await open_log(settings.config.log.url, topics, role="guest")
+    log = await open_log(settings.config.log.url, topics, role="guest", kafka=settings.config.kafka)
     try:
         bounds = await log.bounds(topics.events)
         ends = {p: end for p, (_, end) in bounds.items()}

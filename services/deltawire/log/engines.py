@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from deltawire import telemetry
 from deltawire.config import KafkaConfig
+from deltawire.config_rules import kafka_address
 from deltawire.log.kafka import KafkaLog
 from deltawire.log.port import Log, LogError
 from deltawire.log.sqlite import SqliteLog
@@ -16,12 +17,6 @@ from deltawire.log.sqlite_guest import SqliteGuest
 from deltawire.log.topics import Topic
 
 _SQLITE = "sqlite:///"
-_KAFKA = "kafka://"
-
-
-def kafka_address(url: str) -> str | None:
-    """The ``host:port,host:port`` of a Kafka log; null for any other."""
-    return url.removeprefix(_KAFKA) if url.startswith(_KAFKA) else None
 
 
 async def open_log(

@@ -18,7 +18,7 @@ from deltawire.log.port import LogError
 
 T = TypeVar("T")
 
-STOP_WITHIN = 3.0
+STOP_WITHIN = 1.0
 """Seconds that a client may take to say goodbye; then its connections are cut."""
 
 Client: TypeAlias = "AIOKafkaConsumer | AIOKafkaProducer"

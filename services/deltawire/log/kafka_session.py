@@ -22,7 +22,7 @@ from deltawire.log.kafka_client import Cluster, forget, hush, stop
 from deltawire.log.port import Fenced, LogError, OutcomeUnknown
 
 BATCH_BYTES = 1024 * 1024
-FINISH_WITHIN = 3.0
+FINISH_WITHIN = 2.0
 """Seconds that a commit under way may still take when its task is cancelled, or its abort."""
 
 

@@ -1,0 +1,30 @@
+"""Five processes on a real Kafka broker: exactly the right events, also when processes are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from e2e.deployment import press
+from e2e.services import NAMES, on_kafka, services
+from e2e.test_exact import agreement, publishers, step_all, the_store_to_be_the_fold
+from support.broker import Broker
+from support.kafka_log import settings
+
+
+@pytest.mark.timeout(180)
+async def test_five_processes_say_exactly_what_was_published(kafka: Broker, tmp_path: Path) -> None:
+    truth = publishers(seed=17)
+    async with (
+        press(truth) as config,
+        services(tmp_path, on_kafka(config, kafka, settings())) as (deployment, running),
+    ):
+        await asyncio.wait_for(step_all(truth, 25), 120)
+        events = await agreement(deployment, truth)
+        await the_store_to_be_the_fold(deployment, events)
+        assert len(events) > 75
+        assert await asyncio.gather(*(service.stop() for service in running)) == [0] * len(NAMES)
+    assert [line for line in deployment.log_lines() if line["level"] in ("warning", "error")] == []
