@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltawire.events import EntryData, Event
-from deltawire.model import Entry
-from deltawire.store.port import Store, StoredEntry
-from support.samples import entry_event, feed_event
+from support.histories import FEEDS, TAILS, Model, Step, history, read_all
 from support.stores import Engine
-
-FEEDS = ("harbour", "storm")
-TAILS = ("created", "updated", "removed", "restored")
-
-
-class Step(NamedTuple):
-    feed: str
-    tail: str
-    entry: str
-    text: str
-
-
-class Kept(NamedTuple):
-    entry: Entry
-    revision: int
-    sequence: int
-    removed: bool
-
 
 steps = st.builds(
     Step,
@@ -38,66 +15,6 @@ steps = st.builds(
     st.sampled_from(["e1", "e2", "e3"]),
     st.text(st.sampled_from("ab \u2028é😀"), max_size=5),
 )
-
-
-def history(plan: list[Step]) -> list[Event]:
-    """The events of a differ that went through the plan: sequences without holes, revisions that rise."""
-    epochs = dict.fromkeys(FEEDS, 0)
-    sequences = dict.fromkeys(FEEDS, 0)
-    revisions: dict[tuple[str, str], int] = {}
-    events = []
-    for step in plan:
-        if step.tail == "epoch":
-            epochs[step.feed] += 1
-            sequences[step.feed] = 0
-            revisions = {key: value for key, value in revisions.items() if key[0] != step.feed}
-        sequences[step.feed] += 1
-        epoch, sequence = f"epoch{epochs[step.feed]}", sequences[step.feed]
-        if step.tail in TAILS:
-            key = (step.feed, step.entry)
-            revisions[key] = revisions.get(key, 0) + 1
-            events.append(
-                entry_event(
-                    step.tail,
-                    sequence,
-                    step.entry,
-                    feed=step.feed,
-                    epoch=epoch,
-                    revision=revisions[key],
-                    text=step.text,
-                )
-            )
-        else:
-            events.append(feed_event("ended", sequence, feed=step.feed, epoch=epoch))
-    return events
-
-
-class Model:
-    def __init__(self) -> None:
-        self.seen: set[str] = set()
-        self.epochs: dict[str, str] = {}
-        self.entries: dict[tuple[str, str], Kept] = {}
-
-    def take(self, event: Event) -> bool:
-        if event.id in self.seen:
-            return False
-        self.seen.add(event.id)
-        if self.epochs.get(event.feed_id) != event.feedepoch:
-            self.epochs[event.feed_id] = event.feedepoch
-            self.entries = {key: row for key, row in self.entries.items() if key[0] != event.feed_id}
-        if isinstance(event.data, EntryData):
-            self.entries[event.feed_id, event.data.entry.id] = Kept(
-                event.data.entry, event.data.revision, event.sequence, event.type.endswith("removed")
-            )
-        return True
-
-
-async def read_all(store: Store) -> dict[tuple[str, str], Kept]:
-    rows: list[StoredEntry] = [row for feed in FEEDS for row in await store.entries(feed, limit=1000)]
-    return {
-        (row.feed_id, row.entry.id): Kept(row.entry, row.revision, row.sequence, row.removed_at is not None)
-        for row in rows
-    }
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

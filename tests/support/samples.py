@@ -10,6 +10,7 @@ from deltawire.events import Change, EntryData, Event, Evidence, FeedData, FeedI
 from deltawire.log.port import Outgoing
 from deltawire.log.topics import Topics
 from deltawire.model import Entry, Significance
+from deltawire.store.port import Alert
 
 START = datetime(2025, 11, 25, 9, 0, tzinfo=UTC)
 POLL = "0af7651916cd43dd8448eb211c80319c"
@@ -99,3 +100,18 @@ def event_out(topics: Topics, event: Event) -> Outgoing:
 def entry_out(topics: Topics, record: EntryRecord) -> Outgoing:
     key = record_key(record.feed.id, record.entry.id)
     return Outgoing(topic=topics.entries, key=key, value=encode(record), partition_key=record.feed.id)
+
+
+def an_alert(number: int) -> Alert:
+    """An alert raised ``number`` microseconds after START, with a payload that no engine can hold as it is."""
+    return Alert(
+        id=f"toll-{number}",
+        rule_id="toll",
+        feed_id="harbour",
+        entry_id=f"e{number}",
+        revision=1,
+        event_id=f"harbour/a/{number}",
+        poll_id=POLL,
+        raised_at=START + timedelta(microseconds=number),
+        payload={"data": {"text": "nul \0 and \ud800"}},
+    )

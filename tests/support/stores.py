@@ -87,6 +87,10 @@ class PostgresEngine:
         finally:
             await connection.close()
 
+    async def drop(self) -> None:
+        """Without the schema."""
+        await self.fetch(DROP)
+
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from deltawire import telemetry
 from deltawire.alerting.channels import Channel, alert_fields
 from deltawire.alerting.schedule import Answer, settle
 from deltawire.events import rfc3339
-from deltawire.store.port import Delivery, Store
+from deltawire.store.port import Delivery, Store, StoreError
 
 logger = structlog.get_logger()
 
@@ -23,6 +24,9 @@ LONGEST_ATTEMPT = timedelta(seconds=20)
 LEASE = timedelta(seconds=60)
 """How long a delivery belongs to the process that claimed it. One that dies in between sends it late: another takes
 it when the lease is over, with the same webhook-id, which the receiver may then see twice."""
+
+RELEASE_S = 2.0
+"""For giving a claim back when the service stops; one that is not given back ends with its lease."""
 
 LONGEST_SLEEP_S = 60.0
 """The store is asked at least this often: the clock may be set, another process may have raised an alert."""
@@ -87,7 +91,9 @@ class Courier:
         try:
             settled = settle(delivery, await self._send(delivery), self._clock())
         except asyncio.CancelledError:
-            await self._store.release(delivery)
+            with contextlib.suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(RELEASE_S):
+                    await self._store.release(delivery)
             raise
         if not await self._store.record_attempt(settled):
             self._logger.info("alert.claim_lost", outcome="left to others", **alert_fields(delivery.alert))

@@ -43,39 +43,29 @@ class Pool:
 
     @classmethod
     async def open(cls, url: str) -> Pool:
-        """A pool that connects when it is first used.
-
-        Raises:
-            StoreError: the URL cannot be read.
-        """
-        try:
-            pool = asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=CONNECTIONS,
-                init=_prepare,
-                reset=_leave,
-                timeout=CONNECT_S,
-                command_timeout=STATEMENT_S + 3,
-                server_settings={
-                    "application_name": "deltawire",
-                    "timezone": "UTC",
-                    "datestyle": "ISO, YMD",
-                    "statement_timeout": f"{STATEMENT_S:g}s",
-                    "lock_timeout": f"{STATEMENT_S - 2:g}s",
-                    # Of a machine that is gone without a word nothing else would free the locks.
-                    "idle_in_transaction_session_timeout": f"{TRANSACTION_S:g}s",
-                    "tcp_keepalives_idle": "30",
-                    "tcp_keepalives_interval": "10",
-                    "tcp_keepalives_count": "3",
-                },
-            )
-            return cls(url, await pool)
-        except (ValueError, asyncpg.InterfaceError) as error:
-            # Not the error's own text, which may hold the URL.
-            raise StoreError(
-                f"store.url cannot be read ({type(error).__name__}): write postgresql://user:password@host:port/database"
-            ) from None
+        """A pool that connects when it is first used."""
+        pool = asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=CONNECTIONS,
+            init=_prepare,
+            reset=_leave,
+            timeout=CONNECT_S,
+            command_timeout=STATEMENT_S + 3,
+            server_settings={
+                "application_name": "deltawire",
+                "timezone": "UTC",
+                "datestyle": "ISO, YMD",
+                "statement_timeout": f"{STATEMENT_S:g}s",
+                "lock_timeout": f"{STATEMENT_S - 2:g}s",
+                # Of a machine that is gone without a word nothing else would free the locks.
+                "idle_in_transaction_session_timeout": f"{TRANSACTION_S:g}s",
+                "tcp_keepalives_idle": "30",
+                "tcp_keepalives_interval": "10",
+                "tcp_keepalives_count": "3",
+            },
+        )
+        return cls(url, await pool)
 
     async def close(self) -> None:
         """Finish what was begun, within CLOSE_S."""
@@ -101,8 +91,6 @@ class Pool:
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 no secret
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
                 raise StoreError(self._sentence(error)) from None
-            except OverflowError:
-                raise StoreError(self._unstorable("a number is too large")) from None
         raise AssertionError
 
     async def _once(self, work: Work[T]) -> T:
@@ -139,7 +127,9 @@ class Pool:
             case "54":
                 return self._unstorable(_message(error))
             case "08" | "57" | "":
-                if isinstance(error, asyncpg.DataError):
+                if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
+                    return "store.url cannot be read: write postgresql://user:password@host:port/database"
+                if isinstance(error, ValueError):  # the driver's own: a value that no type of the server can have
                     return self._unstorable(kind)
                 return f"the store {self.name} does not answer ({kind}): is PostgreSQL running there?"
             case _:

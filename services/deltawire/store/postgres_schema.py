@@ -106,7 +106,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
-_VERSION = "SELECT to_regclass('deltawire.schema_version') IS NOT NULL"
+# Not to_regclass: within a transaction it goes by a cache that may not have heard of what others just created.
+_HAS_VERSION = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'deltawire' AND tablename = 'schema_version')"
 
 
 async def migrate(connection: PoolConnectionProxy, where: str) -> None:
@@ -138,7 +139,7 @@ async def migrate(connection: PoolConnectionProxy, where: str) -> None:
 
 async def _version(connection: PoolConnectionProxy, where: str) -> int | None:
     """The version of the schema; null where there is none."""
-    if not await connection.fetchval(_VERSION):
+    if not await connection.fetchval(_HAS_VERSION):
         return None
     version: int = await connection.fetchval("SELECT version FROM deltawire.schema_version")
     if version > len(MIGRATIONS):

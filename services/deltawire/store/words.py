@@ -19,6 +19,9 @@ POSITIONS_OF_A_WORD = 255
 LONGEST_WORD = 255
 """Characters of a word that count. A lexeme may have 2046 bytes."""
 
+MOST_WORDS = 256
+"""Of a query, all its phrases together."""
+
 DOCUMENT_BYTES = 512 * 1024
 """A tsvector may have 1 MiB: words after so many bytes are not found."""
 
@@ -55,6 +58,13 @@ def document(title: str | None, text: str) -> str:
 
 
 def expression(terms: Sequence[Term]) -> str:
-    """The text form of a tsquery that all terms must match; empty where they hold no word."""
-    found = ((list(words(term.text)), ":*" if term.prefix else "") for term in terms)
-    return " & ".join("('" + "' <-> '".join(phrase) + f"'{end})" for phrase, end in found if phrase)
+    """The text form of a tsquery that all terms must match; empty where they hold no word.
+
+    Raises:
+        ValueError: they hold more than MOST_WORDS.
+    """
+    phrases = [(list(words(term.text)), ":*" if term.prefix else "") for term in terms]
+    count = sum(len(phrase) for phrase, _ in phrases)
+    if count > MOST_WORDS:
+        raise ValueError(f"the search holds {count} words: type at most {MOST_WORDS}")
+    return " & ".join("('" + "' <-> '".join(phrase) + f"'{end})" for phrase, end in phrases if phrase)
