@@ -184,7 +184,7 @@ async def test_a_transaction_that_was_the_victim_of_a_deadlock_is_made_again(eng
 async def test_a_lock_that_is_never_given_back_ends_in_a_sentence(
     engine: PostgresEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_pool, "STATEMENT_S", 2.2)
+    monkeypatch.setattr(postgres_pool, "LOCK_S", 0.2)
     async with opened(engine) as store:
         await store.apply(0, None, 1, [entry_event("created", 1)])
         other = await engine.server.connect("deltawire_test")

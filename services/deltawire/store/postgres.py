@@ -241,7 +241,11 @@ async def _move(
 
 
 async def _begin_fold(connection: PoolConnectionProxy, feeds: Sequence[str]) -> Fold:
+    """What is known of the feeds; until the transaction ends nobody else folds events of them."""
     current = await connection.fetch(statements.FOLDS, feeds)
+    if len(current) < len(feeds):
+        await connection.execute(statements.MEET_FEEDS, feeds)
+        current = await connection.fetch(statements.FOLDS, feeds)
     known = await connection.fetch(statements.EPOCHS, feeds)
     return Fold(map(tuple, known), dict(map(tuple, current)))
 

@@ -23,8 +23,11 @@ Work = Callable[[PoolConnectionProxy], Awaitable[T]]
 
 CONNECTIONS = 10
 CONNECT_S = 5.0
+LOCK_S = 10.0
 STATEMENT_S = 12.0
-"""After this the server gives a statement up; the client 3 s later, for a server that is stuck altogether."""
+ANSWER_S = 15.0
+"""The server gives up waiting for a lock after LOCK_S, a statement after STATEMENT_S; a server that gives no
+answer at all is given up after ANSWER_S."""
 
 TRANSACTION_S = 60.0
 CLOSE_S = 3.0
@@ -51,15 +54,15 @@ class Pool:
             init=_prepare,
             reset=_leave,
             timeout=CONNECT_S,
-            command_timeout=STATEMENT_S + 3,
+            command_timeout=ANSWER_S,
             server_settings={
                 "application_name": "deltawire",
                 "timezone": "UTC",
                 "datestyle": "ISO, YMD",
-                "statement_timeout": f"{STATEMENT_S:g}s",
-                "lock_timeout": f"{STATEMENT_S - 2:g}s",
+                "statement_timeout": f"{STATEMENT_S * 1000:.0f}ms",
+                "lock_timeout": f"{LOCK_S * 1000:.0f}ms",
                 # Of a machine that is gone without a word nothing else would free the locks.
-                "idle_in_transaction_session_timeout": f"{TRANSACTION_S:g}s",
+                "idle_in_transaction_session_timeout": f"{TRANSACTION_S * 1000:.0f}ms",
                 "tcp_keepalives_idle": "30",
                 "tcp_keepalives_interval": "10",
                 "tcp_keepalives_count": "3",

@@ -94,6 +94,8 @@ POSITION = "SELECT position FROM deltawire.positions WHERE consumer = $1 AND par
 POSITIONS = "SELECT partition, position FROM deltawire.positions WHERE consumer = $1"
 
 FOLDS = "SELECT feed_id, epoch FROM deltawire.folds WHERE feed_id = ANY($1::text[]) ORDER BY feed_id FOR UPDATE"
+# So that there is a row to lock.
+MEET_FEEDS = "INSERT INTO deltawire.folds SELECT unnest($1::text[]), '' ON CONFLICT DO NOTHING"
 EPOCHS = "SELECT feed_id, epoch FROM deltawire.epochs WHERE feed_id = ANY($1::text[])"
 LEARN_EPOCHS = """
     INSERT INTO deltawire.epochs (feed_id, epoch) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
