@@ -52,6 +52,13 @@ class DifferConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_entries: int = 5000
 
 
+class DeadLettersConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A service that would skip more than this stops instead. ``max_ratio`` is of the last 500 records."""
+
+    max_consecutive: int = 50
+    max_ratio: float = 0.2
+
+
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8080
@@ -114,6 +121,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     events: EventsConfig = EventsConfig()
     fetch: FetchConfig = FetchConfig()
     differ: DifferConfig = DifferConfig()
+    dead_letters: DeadLettersConfig = DeadLettersConfig()
     gateway: GatewayConfig = GatewayConfig()
     ops: OpsConfig = OpsConfig()
     feeds: tuple[FeedConfig, ...] = ()

@@ -122,6 +122,11 @@ def _numbers(config: Config) -> Found:
             yield key, f"must be more than 0, not {value}"
     if config.fetch.per_host_rate < 0:
         yield ("fetch", "per_host_rate"), f"must be 0 (no limit) or more, not {config.fetch.per_host_rate}"
+    if config.dead_letters.max_consecutive < 0:
+        message = f"must be 0 (stop at the first) or more, not {config.dead_letters.max_consecutive}"
+        yield ("dead_letters", "max_consecutive"), message
+    if not 0 <= config.dead_letters.max_ratio <= 1:
+        yield ("dead_letters", "max_ratio"), f"must be 0 to 1, not {config.dead_letters.max_ratio}"
     for section, port in (("gateway", config.gateway.port), ("ops", config.ops.port)):
         if not 0 <= port <= 65535:
             yield (section, "port"), f"must be 0 to 65535, not {port}"

@@ -15,11 +15,12 @@ from deltawire.alerting.channels import make_channels
 from deltawire.alerting.courier import Courier
 from deltawire.alerting.payload import make_alert
 from deltawire.alerting.rules import Rule, compile_rule, match, subject
-from deltawire.config import ChannelConfig, RuleConfig
+from deltawire.config import ChannelConfig, DeadLettersConfig, RuleConfig
 from deltawire.entries import WholeEntries
 from deltawire.events import EntryData, EntryType, Event
-from deltawire.log.dead_letters import dead_letter
-from deltawire.log.port import Log, Outgoing, Record
+from deltawire.log.dead_letters import Skips
+from deltawire.log.fuse import DEFAULT_LIMITS, Fuse
+from deltawire.log.port import Log, Record
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 from deltawire.model import Entry
@@ -46,6 +47,7 @@ async def run(
     session: aiohttp.ClientSession,
     *,
     clock: Callable[[], datetime] = utc_now,
+    limits: DeadLettersConfig = DEFAULT_LIMITS,
 ) -> None:
     """Run alerting for the partitions that this process is assigned, until cancelled.
 
@@ -53,6 +55,7 @@ async def run(
 
     Raises:
         ValueError: a rule or a channel cannot be used; one sentence says which and why.
+        FuseBlown: more events than ``limits`` allow cannot be read; nothing of their batch is stored.
     """
     compiled = [compile_rule(rule) for rule in rules]
     couriers = {id_: Courier(store, channel, clock) for id_, channel in make_channels(channels, session).items()}
@@ -65,7 +68,7 @@ async def run(
             logger.warning("alert.channel_missing", channel=channel_id, owed=owed, what_to_do=what_to_do)
 
     async def worker(partition: int) -> None:
-        sink = PartitionAlerting(log, topics, store, partition, compiled, couriers, clock)
+        sink = PartitionAlerting(log, topics, store, partition, compiled, couriers, clock, limits)
         try:
             await follow(log, store, CONSUMER, topics.events, partition, sink)
         finally:
@@ -92,6 +95,7 @@ class PartitionAlerting:
         rules: Sequence[Rule],
         couriers: Mapping[str, Courier],
         clock: Callable[[], datetime],
+        limits: DeadLettersConfig,
     ) -> None:
         self._log = log
         self._topics = topics
@@ -100,6 +104,7 @@ class PartitionAlerting:
         self._rules = rules
         self._couriers = couriers
         self._clock = clock
+        self._fuse = Fuse(limits=limits, where=f"{topics.events} partition {partition}")
         self._wholes = WholeEntries(log, topics.entries, partition)
         self._logger = logger.bind(service=CONSUMER, partition=partition)
 
@@ -108,18 +113,21 @@ class PartitionAlerting:
 
     async def take(self, expected: int | None, records: Sequence[Record]) -> int:
         raised: list[tuple[Alert, Sequence[str]]] = []
-        unreadable: list[Outgoing] = []
+        skips = Skips(self._topics, CONSUMER)
         for record in records:
             if record.headers.get("ce_type", "") in _ENTRY_TYPES or "ce_type" not in record.headers:
                 try:
                     event = events.decode(record.headers, record.value)
                     raised += self._alerts(event, await self._whole(event))
                 except (ValueError, IndexError) as error:
-                    unreadable.append(self._dead_letter(record, error))
-        if unreadable:
-            await self._log.append(unreadable)
+                    skips.skip(record, error, self._clock())
+                    continue
+            skips.passed()
+        fuse = self._fuse.after(skips.outcomes)
+        await skips.write(self._log)
         position = records[-1].offset + 1
         new = await self._store.raise_alerts(self._partition, expected, position, raised)
+        self._fuse = fuse
         self._count(raised, new)
         self._logger.debug("alerting.matched", outcome="ok", position=position, events=len(records), alerts=len(new))
         return position
@@ -138,17 +146,6 @@ class PartitionAlerting:
         if not isinstance(event.data, EntryData) or not event.data.truncated:
             return None
         return await self._wholes.find(event)
-
-    def _dead_letter(self, record: Record, error: Exception) -> Outgoing:
-        self._logger.warning(
-            "alerting.unreadable",
-            outcome="kept in the dead letters",
-            topic=record.topic,
-            offset=record.offset,
-            error=str(error),
-            what_to_do=f"read it in {self._topics.dead_letters}; no alert comes from it",
-        )
-        return dead_letter(self._topics, record, CONSUMER, error)
 
     def _count(self, raised: Sequence[tuple[Alert, Sequence[str]]], new: frozenset[str]) -> None:
         telemetry.duplicates.labels(CONSUMER).inc(len(raised) - len(new))

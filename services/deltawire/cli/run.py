@@ -91,7 +91,9 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
             stack.push_async_callback(store.close)
             running |= _stored(services, log, topics, store, session, settings, ready)
         if "differ" in services:
-            running["differ"] = differ.run(log, topics, config.events.source, _policy(config))
+            running["differ"] = differ.run(
+                log, topics, config.events.source, _policy(config), limits=config.dead_letters
+            )
         if "poller" in services:
             running["poller"] = poller.run(log, topics, config, session=session)
         if "gateway" not in services:
@@ -122,7 +124,9 @@ def _stored(
         days = config.store.history_days
         running["storage"] = storage.run(log, topics, store, history=timedelta(days=days) if days else None)
     if "alerting" in services:
-        running["alerting"] = alerting.run(log, topics, store, config.rules, config.channels, session)
+        running["alerting"] = alerting.run(
+            log, topics, store, config.rules, config.channels, session, limits=config.dead_letters
+        )
     return running
 
 

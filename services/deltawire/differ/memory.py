@@ -16,7 +16,7 @@ from deltawire.differ.emit import Emission, emit
 from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.entries import EntryRecord
 from deltawire.events import EntryData, Event
-from deltawire.log.dead_letters import dead_letter
+from deltawire.log.dead_letters import Skips
 from deltawire.log.port import Log, Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Observation
@@ -74,16 +74,23 @@ class Batch:
         self._entries: dict[str, dict[str, Known]] = {}
         self._touched: dict[str, set[str]] = {}
         self._wholes: dict[str, EntryRecord | None] = {}
-        self._letters: list[Outgoing] = []
+        self.skips = Skips(topics, "differ")
         self.events: list[tuple[Event, datetime]] = []
         self.reasons: list[str] = []
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, now: datetime) -> None:
+        """Take in one look. What cannot be processed is skipped: the next look shows the feed's state again.
+
+        ``now`` is when: only a dead letter says it.
+        """
         try:
-            look = _looks.decode(record.value or b"")
-        except msgspec.DecodeError as error:
-            self._letters.append(dead_letter(self._topics, record, "differ", error))
-            return
+            self._decide(_looks.decode(record.value or b""))
+        except Exception as error:  # one look that we trip over must not stop every feed of the partition
+            self.skips.skip(record, error, now)
+        else:
+            self.skips.passed()
+
+    def _decide(self, look: Observation) -> None:
         feed_id = look.feed.id
         before = self._states[feed_id] if feed_id in self._states else self._memory.states.get(feed_id)
         known = self._entries.setdefault(feed_id, dict(self._memory.entries.get(feed_id, {})))
@@ -143,7 +150,7 @@ class Batch:
                         partition_key=feed_id,
                     )
                 )
-        out += self._letters
+        out += self.skips.letters
         value = msgspec.json.encode(position)
         out.append(Outgoing(topic=topics.differ_state, key=POSITION, value=value, partition=partition))
         return out

@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 import structlog
 
 from deltawire import telemetry
+from deltawire.config import DeadLettersConfig
 from deltawire.differ.memory import Batch, restore
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
+from deltawire.log.dead_letters import report
+from deltawire.log.fuse import DEFAULT_LIMITS, Fuse
 from deltawire.log.port import Log
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
@@ -25,10 +28,17 @@ BATCH = 100
 """Looks in one commit at most."""
 
 
-async def run(log: Log, topics: Topics, source: str, policy: Policy) -> None:
-    """Turn observations into events until cancelled."""
+async def run(
+    log: Log, topics: Topics, source: str, policy: Policy, *, limits: DeadLettersConfig = DEFAULT_LIMITS
+) -> None:
+    """Turn observations into events until cancelled.
+
+    Raises:
+        FuseBlown: more looks than ``limits`` allow cannot be processed; nothing of their batch is committed.
+    """
 
     async def worker(partition: int) -> None:
+        fuse = Fuse(limits=limits, where=f"{topics.observations} partition {partition}")
         writer = await log.writer(f"{topics.prefix}.differ.{partition}")
         try:
             memory = await restore(log, topics, partition)
@@ -39,10 +49,12 @@ async def run(log: Log, topics: Topics, source: str, policy: Policy) -> None:
                     if records:
                         batch = Batch(memory, topics, source, policy)
                         for record in records:
-                            batch.add(record)
+                            batch.add(record, datetime.now(UTC))
+                        fuse_after = fuse.after(batch.skips.outcomes)
                         position = records[-1].offset + 1
                         await writer.commit(batch.records(partition, position))
                         batch.settle(position)
+                        fuse = fuse_after
                         _report(batch)
             finally:
                 await reader.close()
@@ -54,6 +66,7 @@ async def run(log: Log, topics: Topics, source: str, policy: Policy) -> None:
 
 def _report(batch: Batch) -> None:
     now = datetime.now(UTC)
+    report(batch.skips.letters)
     for reason in batch.reasons:
         telemetry.decisions.labels(reason).inc()
     for event, began_at in batch.events:

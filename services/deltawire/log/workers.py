@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from deltawire import telemetry
+from deltawire.log.fuse import FuseBlown
 from deltawire.log.port import Assignment, Fenced, Log
 
 logger = structlog.get_logger()
@@ -26,7 +27,30 @@ async def run_partitions(log: Log, group: str, topic: str, worker: Callable[[int
 
     A partition that is taken away has its worker cancelled and ended before the next assignment is looked at,
     and before the member leaves the group. A worker that returns is started again with the next assignment.
+
+    Raises:
+        FuseBlown: by a worker. To start it again would be to skip some more: all are ended.
     """
+    blown: list[FuseBlown] = []
+
+    async def fused(partition: int) -> None:
+        try:
+            await worker(partition)
+        except FuseBlown as error:
+            blown.append(error)
+            running.cancel()
+            await asyncio.Event().wait()  # this worker ends with the others
+
+    running = asyncio.ensure_future(_run_partitions(log, group, topic, fused))
+    try:
+        await running
+    except asyncio.CancelledError:
+        if blown:
+            raise blown[0] from None
+        raise
+
+
+async def _run_partitions(log: Log, group: str, topic: str, worker: Callable[[int], Awaitable[None]]) -> None:
     tasks: dict[int, asyncio.Task[None]] = {}
     async with log.member(group, topic) as membership:
         try:

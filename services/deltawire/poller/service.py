@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from deltawire.config import Config
-from deltawire.log.dead_letters import dead_letter
+from deltawire.log.dead_letters import Skips
+from deltawire.log.fuse import Fuse
 from deltawire.log.port import Log, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
@@ -27,6 +28,7 @@ from deltawire.telemetry import redact
 
 logger = structlog.get_logger()
 
+SERVICE = "poller"
 SUMMARY_INTERVAL = 60.0
 
 T = TypeVar("T", Feed, FetchState)
@@ -38,13 +40,16 @@ async def run(
     """Poll the feeds of the ``feeds`` topic until cancelled; then writes under way are finished.
 
     ``session`` is one of ``net.make_session``, and stays the caller's.
+
+    Raises:
+        FuseBlown: more records of the feeds or of their states than ``config.dead_letters`` allows cannot be read.
     """
     guard = Guard(config.differ.max_entries)
     generation = f"{int(clock().timestamp() * 1000)}-{uuid.uuid4().hex[:8]}"
     poller = Poller(log, topics, config, session, clock, guard, generation)
     summaries = asyncio.create_task(_summarise(poller))
     try:
-        await run_partitions(log, "poller", topics.feeds, functools.partial(_watch_partition, poller))
+        await run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
     finally:
         summaries.cancel()
         guard.close()
@@ -53,9 +58,10 @@ async def run(
 async def _watch_partition(poller: Poller, partition: int) -> None:
     log, topics = poller.log, poller.topics
     end = (await log.bounds(topics.feeds))[partition][1]
-    feeds = await _latest(poller, topics.feeds, partition, Feed)
-    states = await _latest(poller, topics.fetch_state, partition, FetchState)
-    for feed_id in states.keys() - feeds.keys():
+    feeds, unreadable, fuse = await _latest(poller, topics.feeds, partition, Feed)
+    states, _, _ = await _latest(poller, topics.fetch_state, partition, FetchState)
+    # A feed whose record cannot be read is not one that was removed.
+    for feed_id in states.keys() - feeds.keys() - unreadable:
         # Removed while no poller ran: nobody has told the differ yet.
         state = states[feed_id]
         await poller.retire(FeedRef(id=feed_id, url=redact(state.url), generation=state.generation))
@@ -65,17 +71,28 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
         for watch in watches.values():
             watch.start(len(watches))
         while True:
-            for record in await reader.poll():
-                await _apply(poller, watches, record)
+            records = await reader.poll()
+            skips = Skips(topics, SERVICE)
+            readable: list[tuple[Record, Feed | None]] = []
+            for record in records:
+                try:
+                    readable.append((record, _decode(record, Feed)))
+                except msgspec.DecodeError as error:
+                    skips.skip(record, error, poller.clock())
+                else:
+                    skips.passed()
+            fuse = fuse.after(skips.outcomes)
+            await skips.write(log)
+            for record, feed in readable:
+                await _apply(poller, watches, record, feed)
     finally:
         await asyncio.gather(*(watch.stop() for watch in watches.values()))
         await reader.close()
 
 
-async def _apply(poller: Poller, watches: dict[str, Watch], record: Record) -> None:
+async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed: Feed | None) -> None:
     """Bring one feed in line with its record. A record that was seen before changes nothing."""
-    feed = await _decoded(poller, record, Feed)
-    if record.key is None or (feed is None and record.value is not None):
+    if record.key is None:
         return
     watch = watches.get(record.key)
     if watch is None:
@@ -98,37 +115,44 @@ async def _apply(poller: Poller, watches: dict[str, Watch], record: Record) -> N
     watches[feed.id].start()
 
 
-async def _latest(poller: Poller, topic: str, partition: int, type_: type[T]) -> dict[str, T]:
+async def _latest(
+    poller: Poller, topic: str, partition: int, type_: type[T]
+) -> tuple[dict[str, T], frozenset[str], Fuse]:
+    """The latest value of each key, the keys whose latest record cannot be read, and what that leaves of the fuse.
+
+    Such a key keeps the value before it as long as the log does.
+    """
     latest: dict[str, T] = {}
+    # A record that a later one replaced matters to nobody, readable or not.
+    outcomes: dict[str, tuple[Record, msgspec.DecodeError] | None] = {}
     async for record in snapshot(poller.log, topic, [partition]):
         if record.key is None:
             continue
-        value = await _decoded(poller, record, type_)
-        if value is not None:
-            latest[record.key] = value
-        elif record.value is None:
+        outcomes.pop(record.key, None)
+        try:
+            value = _decode(record, type_)
+        except msgspec.DecodeError as error:
+            outcomes[record.key] = record, error
+            continue
+        outcomes[record.key] = None
+        if value is None:
             latest.pop(record.key, None)
-    return latest
+        else:
+            latest[record.key] = value
+    skips = Skips(poller.topics, SERVICE)
+    for outcome in outcomes.values():
+        if outcome is None:
+            skips.passed()
+        else:
+            skips.skip(*outcome, poller.clock())
+    fuse = Fuse(limits=poller.config.dead_letters, where=f"{topic} partition {partition}").after(skips.outcomes)
+    await skips.write(poller.log)
+    return latest, frozenset(key for key, outcome in outcomes.items() if outcome is not None), fuse
 
 
-async def _decoded(poller: Poller, record: Record, type_: type[T]) -> T | None:
-    """The value of a record, null for a tombstone; also for what is no such value, which goes to the dead letters."""
-    if record.value is None:
-        return None
-    try:
-        return msgspec.json.decode(record.value, type=type_)
-    except msgspec.DecodeError as error:
-        await poller.log.append([dead_letter(poller.topics, record, "poller", error)])
-        logger.warning(
-            "poller.dead_letter",
-            outcome="skipped",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            detail=str(error)[:200],
-        )
-        return None
+def _decode(record: Record, type_: type[T]) -> T | None:
+    """The value of a record, null for a tombstone."""
+    return None if record.value is None else msgspec.json.decode(record.value, type=type_)
 
 
 async def _summarise(poller: Poller) -> None:
