@@ -133,6 +133,19 @@ def parser() -> argparse.ArgumentParser:
 
     _feeds_parser(command("feeds", "feeds", "the feeds of a running deployment"))
 
+    _dead_letters_parser(
+        command(
+            "dead-letters",
+            "dead_letters",
+            "what services could not process: look at it, put it back",
+            "A record that a service cannot process is skipped, and kept here for 30 days with the reason.\n\n"
+            "  deltawire dead-letters list                 one a line: id, when, who, where it stood, why\n"
+            "  deltawire dead-letters show 3@17            its headers, an empty line, the original bytes\n"
+            "  deltawire dead-letters redrive 3@17         back to where it came from, once its cause is mended\n"
+            "  deltawire dead-letters redrive --all        each that was not put back yet",
+        )
+    )
+
     topics = command(
         "topics",
         "topics",
@@ -170,6 +183,25 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     ):
         action = actions.add_parser(name, help=summary)
         action.add_argument("id", metavar="ID")
+
+
+def _dead_letters_parser(dead_letters: argparse.ArgumentParser) -> None:
+    actions = dead_letters.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="all that are kept, oldest first")
+    listing.add_argument("--json", action="store_true", help="one dead letter a line")
+    listing.add_argument("--service", metavar="S", help="those of this service only: differ, poller, alerting, gateway")
+    show = actions.add_parser("show", help="one with its headers and the original bytes (hex where they are no UTF-8)")
+    show.add_argument("id", metavar="ID", help="<partition>@<offset>, as list shows it")
+    redrive = actions.add_parser(
+        "redrive",
+        help="copy originals back to the end of the partition they came from",
+        description="Copies the original bytes, key and headers back to the end of the partition they came from, for "
+        "the service to try again. The dead letter stays, marked, and is not redriven twice. Records of the public "
+        "topics are not redriven, since subscribers have read them; nor what a newer record has replaced.",
+    )
+    which = redrive.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", metavar="ID", nargs="?", help="this one")
+    which.add_argument("--all", action="store_true", help="each that was not redriven yet")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
