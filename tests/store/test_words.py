@@ -17,7 +17,7 @@ from deltawire.store.words import DOCUMENT_BYTES, MOST_WORDS, document, expressi
     ],
 )
 def test_words_are_runs_of_letters_and_digits_without_case_and_accents(text: str, found: list[str]) -> None:
-    assert list(words(text)) == found
+    assert words(text) == found
 
 
 def test_a_document_has_weighted_positions_with_a_gap_after_the_title() -> None:

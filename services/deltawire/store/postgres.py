@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -258,9 +259,14 @@ async def _write_fold(connection: PoolConnectionProxy, fold: Fold) -> None:
         await connection.execute(statements.BEGIN_EPOCHS, *map(list, zip(*sorted(fold.begun.items()), strict=True)))
         await connection.execute(statements.DROP_ENTRIES, sorted(fold.begun))
     for some in _chunks([fold.rows[key] for key in sorted(fold.rows)]):
-        searchable = [row | {"search": words.document(row["title"], row["content_text"])} for row in some]
+        searchable = await asyncio.to_thread(_searchable, some)
         written = {tuple(row) for row in await _insert(connection, statements.UPSERT_ENTRIES, searchable)}
         kept = [row for row in some if (row["feed_id"], row["entry_id"]) not in written]
         if kept:
             columns = ("feed_id", "entry_id", "first_seen_at")
             await connection.execute(statements.SEEN_EARLIER, *([row[column] for row in kept] for column in columns))
+
+
+def _searchable(some: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with their words: long texts would hold up the event loop."""
+    return [{**row, "search": words.document(row["title"], row["content_text"])} for row in some]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 
 from deltawire.store.query import Term
 
@@ -29,32 +30,35 @@ _WORD = re.compile(r"[^\W_]+")
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words of a text, in order."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).translate(_ACCENTS))
-    return (found.group()[:LONGEST_WORD] for found in _WORD.finditer(text.lower()))
+    found: list[str] = _WORD.findall(text.lower())
+    return [word[:LONGEST_WORD] for word in found] if len(text) > LONGEST_WORD else found
 
 
 def document(title: str | None, text: str) -> str:
     """The text form of a tsvector: the title's words have weight A, and no phrase reaches from title to text."""
-    places: dict[str, list[str]] = {}
+    title_words = words(title or "")
+    gap = len(title_words) + 1
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for position, word in enumerate(title_words, start=1):
+        places[word].append(position)
+    for position, word in enumerate(words(text), start=gap + 1):
+        places[word].append(position)
+    lexemes = []
     size = 0
-    position = 0
-    for part, weight in ((title or "", "A"), (text, "")):
-        for word in words(part):
-            position += 1
-            at = places.get(word)
-            if at is None:
-                size += len(word.encode()) + 8
-                if size > DOCUMENT_BYTES:
-                    break
-                at = places[word] = []
-            if position <= LAST_POSITION and len(at) < POSITIONS_OF_A_WORD:
-                size += 2
-                at.append(f"{position}{weight}")
-        position += 1
-    return " ".join(f"'{word}':{','.join(at)}" if at else f"'{word}'" for word, at in places.items())
+    for word, at in places.items():
+        kept = at[:POSITIONS_OF_A_WORD]
+        if kept[-1] > LAST_POSITION:
+            kept = [position for position in kept if position <= LAST_POSITION]
+        size += len(word.encode()) + 8 + 2 * len(kept)
+        if size > DOCUMENT_BYTES:
+            break
+        shown = map(str, kept) if at[0] > gap else (f"{n}A" if n < gap else str(n) for n in kept)
+        lexemes.append(f"'{word}':{','.join(shown)}" if kept else f"'{word}'")
+    return " ".join(lexemes)
 
 
 def expression(terms: Sequence[Term]) -> str:
@@ -63,7 +67,7 @@ def expression(terms: Sequence[Term]) -> str:
     Raises:
         ValueError: they hold more than MOST_WORDS.
     """
-    phrases = [(list(words(term.text)), ":*" if term.prefix else "") for term in terms]
+    phrases = [(words(term.text), ":*" if term.prefix else "") for term in terms]
     count = sum(len(phrase) for phrase, _ in phrases)
     if count > MOST_WORDS:
         raise ValueError(f"the search holds {count} words: type at most {MOST_WORDS}")
