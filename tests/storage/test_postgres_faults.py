@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,40 @@ async def test_storage_goes_on_by_itself_after_the_server_was(
     failures = [line for line in lines if line["event"] == "worker.failed"]
     assert failures, "the harm did not reach storage"
     assert all("the store postgresql://127.0.0.1" in line["error"] for line in failures)
+
+
+async def test_a_full_disk_stops_storage_until_there_is_room_again(postgres: PostgresServer, tmp_path: Path) -> None:
+    events = random_history(SEED, 3000, feeds=FEEDS, entries=2000)
+    with ExitStack() as disks:
+        try:
+            disk = disks.enter_context(postgres.small_disk(64))
+        except PermissionError as error:
+            pytest.skip(str(error))
+        await postgres.query(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        await postgres.query("CREATE DATABASE full_disk TABLESPACE small")
+        engine = PostgresEngine(postgres, "full_disk")
+        try:
+            async with opened_log(tmp_path / "log.db") as log:
+                await append(log, events)
+                store = await engine.open()
+                ballast = disk / "ballast"
+                ballast.write_bytes(bytes(shutil.disk_usage(disk).free - 1_000_000))
+                with capture_logs() as lines:
+                    async with running(service.run(log, topics, store)):
+
+                        async def failed_twice() -> bool:
+                            return len([line for line in lines if line["event"] == "worker.failed"]) >= 2
+
+                        await eventually(failed_twice)
+                        assert "No space left on device" in lines[-1]["error"]
+                        assert await agreement(engine, events) < len(events)
+                        ballast.unlink()
+                        await reaches(store, len(events))
+                await store.close()
+            assert await agreement(engine, events) == len(events)
+        finally:
+            await postgres.query("DROP DATABASE full_disk WITH (FORCE)")
+            await postgres.query("DROP TABLESPACE small")
 
 
 @pytest.mark.chaos

@@ -184,6 +184,23 @@ class PostgresServer:
                 os.kill(pid, signal.SIGCONT)
         self._stopped = []
 
+    @contextlib.contextmanager
+    def small_disk(self, megabytes: int) -> Iterator[Path]:
+        """A folder of the server's own on a disk of that size, for a tablespace. Needs the right to mount.
+
+        Raises:
+            PermissionError: the right is missing.
+        """
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "deltawire-test", str(folder)]
+        if os.getuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+            raise PermissionError("mounting a small disk needs root")
+        try:
+            os.chown(folder, self._user["user"], self._user["group"])
+            yield folder
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
     async def connect(self, database: str = "postgres") -> asyncpg.Connection[asyncpg.Record]:
         return await asyncpg.connect(self.url(database), timeout=10, server_settings={"search_path": "deltawire"})
 

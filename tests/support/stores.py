@@ -61,22 +61,23 @@ class PostgresEngine:
 
     name = "postgres"
 
-    def __init__(self, server: PostgresServer) -> None:
+    def __init__(self, server: PostgresServer, database: str = DATABASE) -> None:
         self.server = server
-        self.url = server.url(DATABASE)
+        self.database = database
+        self.url = server.url(database)
 
     async def open(self) -> Store:
         return await PostgresStore.open(self.url)
 
     async def fetch(self, statement: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in await self.server.query(statement, database=DATABASE)]
+        return [tuple(row) for row in await self.server.query(statement, database=self.database)]
 
     async def clear(self) -> None:
         """Without its rows; where the schema is not the usual one, without the schema."""
-        if not await self.server.query("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-            await self.server.query(f"CREATE DATABASE {DATABASE}")
-        await self.server.terminate_backends(DATABASE)
-        connection = await self.server.connect(DATABASE)
+        if not await self.server.query("SELECT 1 FROM pg_database WHERE datname = $1", self.database):
+            await self.server.query(f"CREATE DATABASE {self.database}")
+        await self.server.terminate_backends(self.database)
+        connection = await self.server.connect(self.database)
         try:
             if await connection.fetchval("SELECT version FROM schema_version") != len(MIGRATIONS):
                 await connection.execute(DROP)
