@@ -118,6 +118,24 @@ async def test_a_fenced_worker_is_dropped_until_the_assignment_changes() -> None
     await frame.stop()
 
 
+async def test_a_member_whose_worker_was_fenced_by_nobody_joins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def worker(partition: int) -> None:
+        if len(frame.journal) == 1:
+            raise Fenced("by a request of our own that came late")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(workers, "REJOIN_AFTER", 0.01)
+    frame = Frame(worker)
+    frame.membership.give(1, 0)
+    await frame.until("start 0")
+    async with asyncio.timeout(DEADLINE):
+        while frame.membership.left_with is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    frame.membership.give(1, 0)
+    await frame.until("start 0", "start 0")
+    await frame.stop()
+
+
 async def test_a_worker_fenced_by_an_owner_in_between_starts_again() -> None:
     fence = asyncio.Event()
 
@@ -158,17 +176,17 @@ async def test_on_the_sqlite_log_every_partition_has_a_worker(tmp_path: Path) ->
     await log.close()
 
 
-async def copy(log: Log, partition: int) -> None:
+async def copy(log: Log, partition: int, topics: Topics = TOPICS) -> None:
     """Observations to events, exactly once: how every consumer of the log is to work."""
     writer = await log.writer(f"copy-{partition}")
     position = 0
-    async for record in snapshot(log, TOPICS.differ_state, [partition]):
+    async for record in snapshot(log, topics.differ_state, [partition]):
         position = int(record.value or b"0")
-    reader = await log.reader(TOPICS.observations, {partition: position})
+    reader = await log.reader(topics.observations, {partition: position})
     while True:
         for record in await reader.poll(timeout=0.01):
-            events = [Outgoing(topic=TOPICS.events, key=record.key, value=record.value, partition=partition)]
-            state = out(TOPICS.differ_state, "position", b"%d" % (record.offset + 1), partition=partition)
+            events = [Outgoing(topic=topics.events, key=record.key, value=record.value, partition=partition)]
+            state = out(topics.differ_state, "position", b"%d" % (record.offset + 1), partition=partition)
             await writer.commit([*events, state])
 
 

@@ -30,8 +30,8 @@ CLUSTER_ID = "deltawire-single-node-"
 START_WITHIN = 60.0
 STOP_WITHIN = 20.0
 
-# One node: every internal topic has one replica. What makes a broker of 2 cores start, rebalance and compact within
-# moments; nothing here changes what it promises. A static quorum, because a dynamic one remembers its port.
+# One node: every internal topic has one replica. What makes a broker of 2 cores start (also after a kill), rebalance
+# and compact within moments; nothing here changes what it promises. A static quorum, because a dynamic one remembers its port.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -54,6 +54,8 @@ share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 log.cleaner.backoff.ms=200
 log.cleaner.dedupe.buffer.size=2097152
 log.initial.task.delay.ms=1000

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.protocol.coordination import FindCoordinatorRequest
+from aiokafka.protocol.metadata import MetadataRequest
 
 from deltawire.log.kafka_client import Cluster, forget, hush, stop
 from deltawire.log.port import Fenced, LogError, OutcomeUnknown
@@ -55,7 +57,7 @@ class Session:
         self._given_up = False
         self._committing = False
         self._ending: asyncio.Task[None] | None = None
-        self._watch()
+        producer.client.send = self._watched(producer.client.send)
 
     @classmethod
     async def open(
@@ -77,12 +79,13 @@ class Session:
             max_batch_size=BATCH_BYTES,
             max_request_size=max_request,
         )
+        session = cls(cluster, name, producer, written)
         try:
-            await cluster.call(f"writer {name}", producer.start())
+            await session._start()
         except BaseException:
             await asyncio.shield(stop(producer))
             raise
-        return cls(cluster, name, producer, written)
+        return session
 
     @property
     def usable(self) -> bool:
@@ -129,6 +132,12 @@ class Session:
         assert self._ending is not None
         await asyncio.shield(self._ending)
 
+    async def _start(self) -> None:
+        await self._cluster.call(f"writer {self.name}", self._producer.start())
+        if not self._usable:
+            # Asked twice, the first question may be answered last, and then it is us that it fences.
+            raise LogError(f"writer {self.name}: the connection was lost while it was opened; open it again")
+
     async def _run(self, records: Sequence[Placed]) -> None:
         producer = self._producer
         await producer.begin_transaction()
@@ -162,19 +171,18 @@ class Session:
             return OutcomeUnknown(f"writer {self.name}: it is not known whether the commit happened: {why}")
         return LogError(f"writer {self.name}: nothing was written: {why}")
 
-    def _watch(self) -> None:
-        """Notice requests that failed underneath, and that the client silently sends again."""
-        client = self._producer.client
-        send = client.send
+    def _watched(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Notice requests of the transaction that failed underneath, and that the client silently sends again."""
 
-        async def watched(*arguments: Any, **more: Any) -> Any:
+        async def watched(node: Any, request: Any, **more: Any) -> Any:
             try:
-                return await send(*arguments, **more)
+                return await send(node, request, **more)
             except KafkaError:
-                self._usable = False
+                if not isinstance(request, FindCoordinatorRequest | MetadataRequest):
+                    self._usable = False
                 raise
 
-        client.send = watched
+        return watched
 
     def _end(self, run: asyncio.Task[None] | None) -> None:
         if self._ending is None:

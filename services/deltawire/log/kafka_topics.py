@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
-from deltawire.log.kafka_client import Cluster
+from deltawire.log.kafka_client import Cluster, stop
 from deltawire.log.port import LogError
 from deltawire.log.topics import DAY, Topic
 
@@ -147,19 +148,20 @@ class Administration:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise LogError(f"topic {name} cannot be created: {_why(error, message)}")
-        await self._cluster.call("the new topics do not show up", self._until_there({topic.name for topic in topics}))
+        await self._until_there([TopicPartition(t.name, p) for t in topics for p in range(partitions)])
 
-    async def _until_there(self, names: set[str]) -> None:
-        """Wait until every partition of the topics has a leader."""
-        while True:
-            led = {
-                at["topic"]
-                for at in await self._client.describe_topics()
-                if at["partitions"] and all(p["leader"] >= 0 for p in at["partitions"])
-            }
-            if names <= led:
-                return
-            await asyncio.sleep(0.05)
+    async def _until_there(self, partitions: Sequence[TopicPartition]) -> None:
+        """Wait until the leader of every partition answers for it.
+
+        A new topic is listed before it can be used, and a broker that has to end a transaction in between may
+        forget to answer for half a minute (Kafka 4.1: markers for known and unknown partitions in one request).
+        """
+        consumer = AIOKafkaConsumer(**self._cluster.options("topics"))
+        try:
+            await self._cluster.call("the new topics do not show up", consumer.start())
+            await self._cluster.call("the new topics do not show up", consumer.end_offsets(partitions))
+        finally:
+            await asyncio.shield(stop(consumer))
 
     async def adjust(self, topics: Sequence[Topic], found: Mapping[str, Found]) -> None:
         """Give existing topics the settings that they need. Others, and those that are more than enough, stay.

@@ -2,24 +2,28 @@
 
 A worker that fails is started again from scratch after a pause; it must therefore take everything it needs
 from the log or the store. A fenced worker is dropped until the assignment changes: two owners that start
-again and again would fence each other for ever.
+again and again would fence each other for ever. Where it does not change by itself, what fenced us had no right to
+(a request of our own that came late, say): then this member leaves the group and joins it again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 
 from deltawire import telemetry
 from deltawire.log.fuse import FuseBlown
-from deltawire.log.port import Assignment, Fenced, Log
+from deltawire.log.port import Assignment, Fenced, Log, Membership
 
 logger = structlog.get_logger()
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
+REJOIN_AFTER = 20.0
+"""Seconds without a new assignment after a worker was fenced."""
 
 
 async def run_partitions(log: Log, group: str, topic: str, worker: Callable[[int], Awaitable[None]]) -> None:
@@ -51,19 +55,41 @@ async def run_partitions(log: Log, group: str, topic: str, worker: Callable[[int
 
 
 async def _run_partitions(log: Log, group: str, topic: str, worker: Callable[[int], Awaitable[None]]) -> None:
+    while True:
+        async with log.member(group, topic) as membership:
+            await _follow(group, membership, worker)
+        logger.warning("worker.fenced", service=group, outcome="joining the group again", after_s=REJOIN_AFTER)
+
+
+async def _follow(group: str, membership: Membership, worker: Callable[[int], Awaitable[None]]) -> None:
+    """Follow the assignments; return when a worker was fenced and none comes."""
     tasks: dict[int, asyncio.Task[None]] = {}
-    async with log.member(group, topic) as membership:
-        try:
-            latest = _Latest(await membership.changed())
-            while True:
-                partitions = latest.assignment.partitions
-                await _stop([task for p, task in tasks.items() if p not in partitions or task.done()])
-                tasks = {p: t for p, t in tasks.items() if p in partitions and not t.done()}
-                for partition in sorted(partitions - tasks.keys()):
-                    tasks[partition] = asyncio.create_task(_keep_running(group, worker, partition, latest))
-                latest.assignment = await membership.changed()
-        finally:
-            await _stop(list(tasks.values()))
+    try:
+        latest = _Latest(await membership.changed())
+        while True:
+            partitions = latest.assignment.partitions
+            await _stop([task for p, task in tasks.items() if p not in partitions or task.done()])
+            tasks = {p: t for p, t in tasks.items() if p in partitions and not t.done()}
+            for partition in sorted(partitions - tasks.keys()):
+                tasks[partition] = asyncio.create_task(_keep_running(group, worker, partition, latest))
+            if (assignment := await _next(membership, latest.fenced)) is None:
+                return
+            latest.renew(assignment)
+    finally:
+        await _stop(list(tasks.values()))
+
+
+async def _next(membership: Membership, fenced: asyncio.Event) -> Assignment | None:
+    """The next assignment; null when a worker was fenced, and then none came in time."""
+    changed = asyncio.ensure_future(membership.changed())
+    dropped = asyncio.ensure_future(fenced.wait())
+    try:
+        await asyncio.wait({changed, dropped}, return_when=asyncio.FIRST_COMPLETED)
+        if not changed.done():
+            await asyncio.wait({changed}, timeout=REJOIN_AFTER)
+        return changed.result() if changed.done() else None
+    finally:
+        await _stop([changed, dropped])
 
 
 class _Latest:
@@ -71,6 +97,12 @@ class _Latest:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
+        self.fenced = asyncio.Event()
+        """A worker of this assignment was fenced, and dropped."""
+
+    def renew(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.fenced.clear()
 
 
 async def _keep_running(group: str, worker: Callable[[int], Awaitable[None]], partition: int, latest: _Latest) -> None:
@@ -88,6 +120,7 @@ async def _keep_running(group: str, worker: Callable[[int], Awaitable[None]], pa
                 bound.info("worker.fenced", outcome="restart", cause="a newer assignment gave the partition back")
                 continue
             bound.warning("worker.fenced", outcome="dropped", what_to_do="none: another process owns this partition")
+            latest.fenced.set()
             return
         except Exception as error:
             if loop.time() - started > 2 * LONGEST_PAUSE:
@@ -100,7 +133,7 @@ async def _keep_running(group: str, worker: Callable[[int], Awaitable[None]], pa
             return
 
 
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+async def _stop(tasks: Sequence[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
