@@ -28,3 +28,29 @@ async def test_five_processes_say_exactly_what_was_published(kafka: Broker, tmp_
         assert len(events) > 75
         assert await asyncio.gather(*(service.stop() for service in running)) == [0] * len(NAMES)
     assert [line for line in deployment.log_lines() if line["level"] in ("warning", "error")] == []
+
+
+@pytest.mark.timeout(240)
+async def test_services_killed_at_any_moment_go_on_as_if_nothing_had_happened(kafka: Broker, tmp_path: Path) -> None:
+    truth = publishers(seed=23)
+    rng = random.Random(23)
+    async with (
+        press(truth) as config,
+        services(tmp_path, on_kafka(config, kafka, settings()), ["poller", "differ", "differ", "storage"]) as (
+            deployment,
+            running,
+        ),
+    ):
+        stepping = asyncio.create_task(step_all(truth, 20))
+        for service in running:
+            # The moment of the kill is the point here; it is drawn, not waited for.
+            await asyncio.wait({stepping}, timeout=rng.uniform(1, 3))
+            await service.kill()
+            await service.start()
+            for publisher in truth.values():
+                publisher.looks = 0
+        await asyncio.wait_for(stepping, 150)
+        events = await agreement(deployment, truth)
+        await the_store_to_be_the_fold(deployment, events)
+        assert len(events) > 60
+        assert await asyncio.gather(*(service.stop() for service in running)) == [0] * len(running)

@@ -30,8 +30,9 @@ CLUSTER_ID = "deltawire-single-node-"
 START_WITHIN = 60.0
 STOP_WITHIN = 20.0
 
-# One node: every internal topic has one replica. What makes a broker of 2 cores start (also after a kill), rebalance
-# and compact within moments; nothing here changes what it promises. A static quorum, because a dynamic one remembers its port.
+# One node: every internal topic has one replica. The rest makes a broker on 2 cores start (also after a kill),
+# rebalance and compact within moments, and changes nothing of what it promises. The quorum is static, because a
+# dynamic one remembers its port.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1

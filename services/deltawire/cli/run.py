@@ -59,7 +59,7 @@ async def one(arguments: argparse.Namespace, settings: Settings) -> None:
     url = settings.config.log.url
     if config_rules.kafka_address(url) is None:
         raise Misuse(
-            f"log.url {telemetry.redact(url)} is the embedded log, which one process owns: use deltawire run, "
+            f"log.url {url} is the embedded log, which one process owns: use deltawire run, "
             "or set log.url to kafka://host:9092"
         )
     await serve(settings, [], [arguments.command])
@@ -82,7 +82,7 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
         stack.push_async_callback(log.close)
         if "poller" in services:
             await seed(log, topics, config, urls)
-        logger.info("run.started", services=sorted(services), log=telemetry.redact(config.log.url))
+        logger.info("run.started", services=sorted(services), log=config.log.url)
         session = await stack.enter_async_context(net.make_session(config.fetch))
         ready = asyncio.Event()
         running: dict[str, Coroutine[Any, Any, None]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from deltawire import telemetry
 from deltawire.cli.main import Failure, Misuse
 from deltawire.config import KafkaConfig
 from deltawire.config_rules import kafka_address
@@ -27,7 +26,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     address = kafka_address(settings.config.log.url)
     if address is None:
         raise Misuse(
-            f"log.url {telemetry.redact(settings.config.log.url)} is the embedded log, which needs no topics made; "
+            f"log.url {settings.config.log.url} is the embedded log, which needs no topics made; "
             "for Kafka write kafka://host:9092"
         )
     topics = Topics(config.topic_prefix)
