@@ -139,11 +139,16 @@ channels = ["desk", "desc"]
         ("fetch = 3\n", "F:1: fetch: must be a table, written as [fetch]"),
         ("[fetch\n", "F:1: is not TOML"),
         ("[fetsch]\n", "F:1: fetsch: unknown key; did you mean fetch?"),
+        ("[store]\nurl = 'postgres://u:hunter2@h/d'\n", "F:2: store.url: must begin with sqlite:/// or postgresql://"),
+        ("[store]\nurl = 'postgresql://u:hunter2/@h/d'\n", "F:2: store.url: cannot be read: within user and password"),
+        ("[store]\nurl = 'postgresql://u:hunter2@h'\n", "F:2: store.url: names no database"),
+        ("[store]\nhistory_days = -1\n", "F:2: store.history_days: must be 0 (no limit) or more"),
     ],
 )
-def test_a_wrong_shape_is_one_sentence(tmp_path: Path, text: str, expected: str) -> None:
+def test_what_is_wrong_is_one_sentence_without_secrets(tmp_path: Path, text: str, expected: str) -> None:
     (found,) = mistakes(tmp_path, text)
     assert found.startswith(expected)
+    assert "hunter2" not in found
 
 
 def test_the_environment_wins_and_is_named_as_the_origin(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from deltawire.log.topics import Topics
 from deltawire.storage import service
 from deltawire.store.port import Store
 from support.samples import START, entry_event, entry_out, event_out, feed_event, record_of
-from support.stores import store
+from support.stores import Engine, store
 from support.waiting import eventually, running
 
 __all__ = ["store"]
@@ -277,3 +277,25 @@ async def test_a_store_that_is_ahead_of_its_log_starts_over_with_a_warning(log: 
     row = await store.entry("harbour", "e1")
     assert row is not None
     assert row.first_seen_at == START + timedelta(seconds=1)
+
+
+async def test_history_is_pruned_beside_the_events_also_after_the_store_has_failed(
+    engine: Engine, log: SqliteLog, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PRUNE_EVERY_S", 0.01)
+    now = START + timedelta(days=10)
+    events = [entry_event("created", n, f"e{n}") for n in (1, 2)] + [entry_event("created", 9 * 86_400, "e3")]
+    await log.append([event_out(topics, event) for event in events])
+    await engine.fetch("ALTER TABLE alerts RENAME TO hidden")
+    with capture_logs() as lines:
+
+        async def told(event: str) -> bool:
+            return any(line["event"] == event for line in lines)
+
+        async with running(service.run(log, topics, store, history=timedelta(days=5), clock=lambda: now)):
+            await eventually(lambda: told("storage.prune_failed"))
+            await caught_up(log, store)
+            await engine.fetch("ALTER TABLE hidden RENAME TO alerts")
+            await eventually(lambda: told("storage.pruned"))
+    assert await engine.fetch("SELECT entry_id FROM revisions") == [("e3",)]
+    assert len(await store.entries("harbour", limit=9)) == 3

@@ -218,8 +218,8 @@ class PostgresServer:
 
     def remove(self) -> None:
         self.thaw()
-        if self._process is not None:
-            self.stop()
+        if self._process is not None and self._process.poll() is None:
+            self.kill()  # nothing of it is kept, so nothing need be written
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
