@@ -189,7 +189,7 @@ def _dead_letters_parser(dead_letters: argparse.ArgumentParser) -> None:
     actions = dead_letters.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="all that are kept, oldest first")
     listing.add_argument("--json", action="store_true", help="one dead letter a line")
-    listing.add_argument("--service", metavar="S", help="those of this service only: differ, poller, alerting, gateway")
+    listing.add_argument("--service", metavar="S", help="those of this service only: differ, poller, alerting")
     show = actions.add_parser("show", help="one with its headers and the original bytes (hex where they are no UTF-8)")
     show.add_argument("id", metavar="ID", help="<partition>@<offset>, as list shows it")
     redrive = actions.add_parser(
