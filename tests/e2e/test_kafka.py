@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.deployment import press
+from e2e.deployment import DEADLINE, press
 from e2e.services import NAMES, on_kafka, services
 from e2e.test_exact import agreement, publishers, step_all, the_store_to_be_the_fold
 from support.broker import Broker
@@ -54,3 +54,24 @@ async def test_services_killed_at_any_moment_go_on_as_if_nothing_had_happened(ka
         await the_store_to_be_the_fold(deployment, events)
         assert len(events) > 60
         assert await asyncio.gather(*(service.stop() for service in running)) == [0] * len(running)
+
+
+@pytest.mark.timeout(120)
+async def test_with_the_broker_dead_every_service_stops_cleanly_within_ten_seconds(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "kafka", heap="256m")
+    await asyncio.to_thread(broker.start)
+    truth = {"rss": publishers(seed=5)["rss"]}
+    try:
+        async with (
+            press(truth) as config,
+            services(tmp_path, on_kafka(config, broker, settings())) as (deployment, running),
+        ):
+            await asyncio.wait_for(step_all(truth, 3), DEADLINE)
+            await agreement(deployment, truth)
+            await asyncio.to_thread(broker.kill)
+            loop = asyncio.get_running_loop()
+            told = loop.time()
+            assert await asyncio.gather(*(service.stop() for service in running)) == [0] * len(NAMES)
+            assert loop.time() - told < 10
+    finally:
+        broker.stop()

@@ -136,6 +136,19 @@ async def test_opening_a_writer_ends_what_the_last_of_its_name_left_open(
     await lost.stop()
 
 
+async def test_one_sees_what_one_has_written_even_where_another_still_hides_it(
+    log: KafkaLog, topics: Topics, raw: AIOKafkaProducer
+) -> None:
+    await raw.begin_transaction()
+    await raw.send_and_wait(topics.events, b"open", key=b"k", partition=0)
+    await log.append([out(topics.events, "k", b"mine", partition=0)])
+    looking = asyncio.create_task(everything(log, topics.events))
+    await asyncio.wait({looking}, timeout=0.3)
+    assert not looking.done()
+    await raw.abort_transaction()
+    assert [r.value for r in await looking] == [b"mine"]
+
+
 async def test_a_poll_moves_over_markers_at_the_end_without_waiting(
     log: KafkaLog, topics: Topics, raw: AIOKafkaProducer
 ) -> None:

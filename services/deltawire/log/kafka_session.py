@@ -55,6 +55,7 @@ class Session:
         self._usable = True
         self._fenced = False
         self._given_up = False
+        self._lost = False
         self._committing = False
         self._ending: asyncio.Task[None] | None = None
         producer.client.send = self._watched(producer.client.send)
@@ -178,6 +179,7 @@ class Session:
             try:
                 return await send(node, request, **more)
             except KafkaError:
+                self._lost = True
                 if not isinstance(request, FindCoordinatorRequest | MetadataRequest):
                     self._usable = False
                 raise
@@ -191,7 +193,7 @@ class Session:
     async def _finish(self, run: asyncio.Task[None] | None) -> None:
         if run is not None and self._committing:
             await asyncio.wait({run}, timeout=FINISH_WITHIN)
-        if not self._committing:
+        if not self._committing and not self._lost:
             # Readers need not wait for the transaction's timeout. Where this is not possible the next writer
             # of the name aborts it.
             with contextlib.suppress(Exception, asyncio.TimeoutError):
