@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -25,7 +26,7 @@ from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 from log.contract import DEADLINE, everything, from_the_start, out, take
 from log.test_workers import copy
-from support.broker import Broker
+from support.broker import PASSWORD, USER, Broker
 from support.kafka_log import create, settings
 from support.waiting import eventually
 
@@ -295,6 +296,28 @@ async def test_a_closed_log_says_so(log: KafkaLog, topics: Topics) -> None:
     for refused in (waiting, log.append([Outgoing(topic=topics.events, key="k", value=b"v")]), log.writer("w")):
         with pytest.raises(LogError, match="closed"):
             await refused
+
+
+async def test_with_a_login_everything_works_and_without_it_nothing_is_said_but_that(
+    kafka: Broker, config: KafkaConfig, topics: Topics
+) -> None:
+    assert kafka.guarded_address is not None
+    login = msgspec.structs.replace(
+        config,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="PLAIN",
+        sasl_username=USER,
+        sasl_password=PASSWORD,
+    )
+    log = await KafkaLog.open(kafka.guarded_address, topics, login)
+    await (await log.writer("guarded")).commit([out(topics.events, "k", b"1")])
+    assert [r.value for r in await everything(log, topics.events)] == [b"1"]
+    async with asyncio.timeout(DEADLINE), log.member("g", topics.events) as membership:
+        assert (await membership.changed()).partitions == {0, 1, 2}
+    await log.close()
+    stranger = msgspec.structs.replace(login, sasl_password="guessed")
+    with pytest.raises(LogError, match=r"refuses the login that \[kafka\] has$"):
+        await KafkaLog.open(kafka.guarded_address, topics, stranger)
 
 
 def test_logins_and_certificates_reach_the_client() -> None:

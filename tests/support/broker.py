@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 POM = ROOT / "deploy/kafka/pom.xml"
 VAR = ROOT / "var/kafka"
 CLUSTER_ID = "deltawire-single-node-"
+USER, PASSWORD = "deltawire", "of-the-tests"
 START_WITHIN = 60.0
 STOP_WITHIN = 20.0
 
@@ -38,9 +39,12 @@ process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{guarded}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{guarded}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 num.partitions=1
@@ -68,11 +72,15 @@ class CannotStart(Exception):
 
 
 class Broker:
-    """One broker on 127.0.0.1. It can be killed, stopped, paused and started again on the same data and ports."""
+    """One broker on 127.0.0.1. It can be killed, stopped, paused and started again on the same data and ports.
 
-    def __init__(self, folder: Path, *, port: int | None = None, heap: str = "384m") -> None:
+    With ``guarded`` it also listens at an address where it asks for ``USER`` and ``PASSWORD`` (SASL PLAIN).
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, heap: str = "384m", guarded: bool = False) -> None:
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self.guarded_address = f"127.0.0.1:{free_port()}" if guarded else None
         self._folder = folder
         self._heap = heap
         self._controller = free_port()
@@ -89,7 +97,15 @@ class Broker:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "server.properties"
         data = self._folder / "data"
-        config.write_text(PROPERTIES.format(port=self.port, controller=self._controller, data=data), encoding="utf-8")
+        properties = PROPERTIES.format(
+            port=self.port,
+            controller=self._controller,
+            data=data,
+            guarded=f",GUARDED://{self.guarded_address}" if self.guarded_address else "",
+            user=USER,
+            password=PASSWORD,
+        )
+        config.write_text(properties, encoding="utf-8")
         if _is_taken(self.port):
             raise CannotStart(f"port {self.port} is taken by another program; choose one: KAFKA_PORT=9192 make kafka")
         command = [java, f"-Xmx{self._heap}", "-Xms96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]

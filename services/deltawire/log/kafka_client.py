@@ -80,6 +80,8 @@ class Cluster:
         if isinstance(error, TimeoutError):
             return f"Kafka at {self.address} did not answer within {seconds or self.timeout:g} s"
         if isinstance(error, KafkaConnectionError | OSError):
+            if self._config.security_protocol != "PLAINTEXT":
+                return f"Kafka at {self.address} cannot be reached, or refuses the login that [kafka] has"
             return f"Kafka at {self.address} cannot be reached; is it running, and is the address right?"
         if isinstance(error, KafkaError):
             return f"Kafka at {self.address} said {type(error).__name__}: {error}"
