@@ -106,6 +106,8 @@ def _feed(key: Path, feed: FeedConfig) -> Found:
 def _channel(key: Path, channel: ChannelConfig) -> Found:
     if channel.type == "log":
         return
+    if channel.id == "log":
+        yield (*key, "id"), "the channel log always is of type log; give the webhook another id"
     if channel.url is None:
         yield key, f"channel {channel.id} lacks url"
     elif message := url_mistake(channel.url):
@@ -127,6 +129,9 @@ def _rule(key: Path, rule: RuleConfig, channels: set[str]) -> Found:
     for channel in rule.channels:
         if channel not in channels:
             yield (*key, "channels"), f"no channel {channel!r}; known: {', '.join(sorted(channels))}"
+    for name in ("any", "all", "none"):
+        if any(not word.strip() for word in getattr(rule, name)):
+            yield (*key, name), "holds an empty word; remove it"
     if rule.regex is not None:
         try:
             re.compile(rule.regex)

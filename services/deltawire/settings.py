@@ -16,14 +16,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from deltawire import config_rules
+from deltawire import config_rules, variables
 from deltawire.config import Config
 from deltawire.toml_lines import Path as KeyPath
 from deltawire.toml_lines import key_lines
 
 DEFAULT_FILE = "deltawire.toml"
 ENV_PREFIX = "DELTAWIRE_"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,12 +147,12 @@ class _Loader:
             return [self.expand(item, (*key, index)) for index, item in enumerate(value)]
         if not isinstance(value, str):
             return value
-        for name in _VARIABLE.findall(value):
+        for name in variables.NAME.findall(value):
             if name not in self._environ:
                 self.mistake(key, f"the environment variable {name} is not set; set it or write the value itself")
         if len(key) == 3 and key[0] in ("feeds", "series", "channels") and key[2] == "url":
             return value
-        return _VARIABLE.sub(lambda found: self._environ.get(found[1], ""), value)
+        return variables.NAME.sub(lambda found: self._environ.get(found[1], ""), value)
 
     def take_environment(self, tree: dict[str, Any]) -> None:
         """``DELTAWIRE_<SECTION>__<KEY>`` overrides a single value."""

@@ -1,4 +1,4 @@
-"""Documents named on the command line: files and URLs, read."""
+"""Documents named on the command line: files and URLs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from pathlib import Path
 
 from deltawire.cli.main import Failure, Misuse
 from deltawire.config import FetchConfig
-from deltawire.formats import registry
 from deltawire.formats.base import Raw
-from deltawire.model import Reading
 from deltawire.poller.once import FetchFailed, fetch_once
 
 
@@ -28,15 +26,3 @@ async def fetched(url: str, config: FetchConfig) -> Raw:
         return await fetch_once(url, config)
     except FetchFailed as error:
         raise Failure(str(error)) from None
-
-
-def read(raw: Raw, format_: str) -> Reading:
-    """Read a document.
-
-    Raises:
-        Misuse: there is no such format.
-        Unreadable: see there.
-    """
-    if format_ != "auto" and format_ not in registry.FORMATS:
-        raise Misuse(f"there is no format {format_!r}; known: auto, {', '.join(registry.FORMATS)}")
-    return registry.read(raw, format_)

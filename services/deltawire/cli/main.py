@@ -8,8 +8,10 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 import deltawire
+from deltawire.config import FormatName
 from deltawire.log.port import LogError
 from deltawire.settings import ConfigError, Settings, load
 from deltawire.store.port import StoreError
@@ -90,13 +92,13 @@ def parser() -> argparse.ArgumentParser:
         "  deltawire check saved.html --json",
     )
     check.add_argument("document", metavar="URL_OR_FILE")
-    check.add_argument("--format", default="auto", metavar="F", help="read it as this format (default: auto)")
+    _format_argument(check)
     check.add_argument("--json", action="store_true")
 
     diff = command("diff", "diff", "the events between two saved documents", "  deltawire diff before.xml after.xml")
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
-    diff.add_argument("--format", default="auto", metavar="F", help="read both as this format (default: auto)")
+    _format_argument(diff)
     diff.add_argument("--json", action="store_true", help="one CloudEvent (structured JSON) a line")
 
     explain = command(
@@ -124,6 +126,11 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _format_argument(command: argparse.ArgumentParser) -> None:
+    names = get_args(FormatName)
+    command.add_argument("--format", default="auto", choices=names, metavar="F", help=f"one of {', '.join(names)}")
+
+
 def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     actions = feeds.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="the wanted feeds and their state")
@@ -131,7 +138,7 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="follow a feed")
     add.add_argument("url", metavar="URL")
     add.add_argument("--id", help="[a-z0-9-]+ (default: made from the address)")
-    add.add_argument("--format", default="auto", metavar="F")
+    _format_argument(add)
     add.add_argument("--min-interval", type=float, default=10, metavar="S", help="seconds (default: 10)")
     add.add_argument("--max-interval", type=float, default=900, metavar="S", help="seconds (default: 900)")
     add.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")

@@ -210,13 +210,12 @@ class Watch:
             return
         self._show()
         if after.state in ("ok", "ended"):
-            bound.info("feed.state", before=before.state, state=after.state, next_poll_at=after.next_poll_at)
+            bound.info("feed.state", **{"from": before.state, "to": after.state}, next_poll_at=after.next_poll_at)
             return
         cause = conclusion.observation.cause if isinstance(conclusion.observation, Failed | Retired) else None
         bound.warning(
             "feed.state",
-            before=before.state,
-            state=after.state,
+            **{"from": before.state, "to": after.state},
             cause=cause,
             detail=after.looks[-1].detail,
             attempts=after.attempts,
