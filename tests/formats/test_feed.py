@@ -28,7 +28,7 @@ def test_rss_is_read_whole() -> None:
     )
     assert ferry.content_text == "All six sailings are off. Timetable"
     assert ferry.authors == ("Ada Quill",)
-    assert ferry.labels == ("key event", "ferries")
+    assert ferry.labels == ("ferries", "key event")
     assert ferry.language == "en-gb"
     assert (ferry.published_at, ferry.published_precision, ferry.updated_at) == (
         utc("2025-03-03T10:30:00"),
@@ -214,3 +214,25 @@ def test_oldest_first_feeds_come_out_newest_first() -> None:
     reading = read_doc(swapped)
     assert reading.feed.order == "oldest-first"
     assert reading.entries == read_doc(RSS).entries
+
+
+def test_items_that_share_a_guid_but_nothing_else_are_all_kept() -> None:
+    def item(minute: int, text: str) -> str:
+        return (
+            f"<item><guid>https://page.example/</guid><pubDate>Mon, 03 Mar 2025 10:{minute}:00 GMT</pubDate>"
+            f"<description>{text}</description></item>"
+        )
+
+    items = item(30, "Ferry cancelled.") + item(20, "Wind rises.") + item(10, "Gates shut.") + item(10, "Gates open.")
+    reading = read_doc(f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>')
+    assert [e.content_text for e in reading.entries] == ["Ferry cancelled.", "Wind rises.", "Gates shut."]
+    assert [p.code for p in reading.problems] == ["duplicate-id"] * 3
+
+
+def test_the_order_of_categories_says_nothing() -> None:
+    def labels(*names: str) -> tuple[str, ...]:
+        terms = "".join(f"<category>{name}</category>" for name in names)
+        item = f"<item><guid>a</guid>{terms}<description>x</description></item>"
+        return read_doc(f'<rss version="2.0"><channel><title>t</title>{item}</channel></rss>').entries[0].labels
+
+    assert labels("Summary", "pinned") == labels("pinned", "summary") == ("pinned", "summary")

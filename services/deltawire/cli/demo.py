@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import shutil
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -32,9 +32,9 @@ from deltawire.settings import Settings
 
 FOLDER = Path("var/demo")
 FEEDS = (
-    ("harbour", "/harbour.html", ("weather", "local")),
+    ("harbour", "/harbour/capi.json", ("weather", "local")),
     ("cup", "/cup.rss", ("sport",)),
-    ("rail", "/rail/capi.json", ("travel", "local")),
+    ("rail", "/rail.html", ("travel", "local")),
 )
 RULES = (
     RuleConfig(id="people-in-danger", any=("rescued", "missing", "injured"), significance=("substantive",)),
@@ -45,7 +45,8 @@ RULES = (
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
-    told = [load(key, datetime.now(UTC).date()) for key in STORIES]
+    # Yesterday, so that none of the day's entries lies in the future, whatever the time is now.
+    told = [load(key, datetime.now(UTC).date() - timedelta(days=1)) for key in STORIES]
     minutes = max(story.length for story in told) / arguments.speed / 60
     await _fresh(FOLDER)
     telemetry.configure_logging()

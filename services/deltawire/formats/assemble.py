@@ -109,19 +109,30 @@ def unique_or_next(ladder: Sequence[Callable[[int], str | None]], count: int) ->
 
 
 def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[Entry]:
-    kept: dict[str, Entry] = {}
-    for number, entry in enumerate(entries):
-        key = entry.source_id if entry.source_id is not None else f"\0{number}"
-        known = kept.get(key)
-        if known is None or _is_newer(entry, known):
-            kept[key] = entry
-        if known is not None and known != entry:
-            noted.append(
-                Problem(
-                    code="duplicate-id", message="two entries have the same identity; the newer one was kept", where=key
-                )
-            )
-    return list(kept.values())
+    """One copy of each entry: of two versions of one the newer.
+
+    Entries that share an identity but neither time nor text are not one entry (a feed whose every item has the
+    page's address as its guid): all are kept, for the differ to tell apart by what they say.
+    """
+    kept: list[Entry] = []
+    index: dict[object, int] = {}
+    for entry in entries:
+        if entry.source_id is None:
+            kept.append(entry)
+            continue
+        signs = [(entry.source_id,), (entry.source_id, entry.content_text), (entry.source_id, entry.published_at)]
+        repeated = signs[0] in index
+        same = next((index[sign] for sign in signs[1:] if sign in index), None)
+        if repeated and (same is None or entry != kept[same]):
+            fate = "both were kept, told apart by what they say" if same is None else "the newer one was kept"
+            message = f"two entries have the same identity; {fate}"
+            noted.append(Problem(code="duplicate-id", message=message, where=entry.source_id))
+        if same is None:
+            index |= dict.fromkeys(signs, len(kept))
+            kept.append(entry)
+        elif _is_newer(entry, kept[same]):
+            kept[same] = entry
+    return kept
 
 
 def _is_newer(entry: Entry, known: Entry) -> bool:

@@ -153,7 +153,7 @@ def _entry(
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=updated.at if updated else None,
-        labels=distinct((texts.line(tag.get("term")) or "").lower() for tag in item.get("tags", ())),
+        labels=tuple(sorted(distinct((texts.line(tag.get("term")) or "").lower() for tag in item.get("tags", ())))),
         links=content.links,
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )

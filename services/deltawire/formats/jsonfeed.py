@@ -88,7 +88,7 @@ def _entry(item: Mapping[str, Any], base: str, language: str | None, where: str,
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=modified.at if modified else None,
-        labels=distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))),
+        labels=tuple(sorted(distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))))),
         links=tuple(dict.fromkeys(links)),
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )
