@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,7 +50,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     await _fresh(FOLDER)
     telemetry.configure_logging()
     async with serve(stories(told, speed=arguments.speed)) as address:
-        print(f"demo: three invented live blogs play for {minutes:.0f} minutes at {address}/", file=sys.stderr)
+        print(f"Three invented live blogs play for {minutes:.0f} minutes at {address}/", flush=True)
         config = configuration(address, settings.config.gateway)
         await run.serve(msgspec.structs.replace(settings, config=config), [])
 

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -66,7 +65,7 @@ async def serve(settings: Settings, urls: Sequence[str]) -> None:
 
                 def started(address: str) -> None:
                     ready.set()
-                    print(f"deltawire: the page is at {address}", file=sys.stderr, flush=True)
+                    print(f"The page is at {address}", flush=True)
 
                 await _until_stopped(
                     {

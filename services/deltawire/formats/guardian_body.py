@@ -13,13 +13,17 @@ from deltawire.formats.base import Unreadable
 from deltawire.formats.content import canonical_url, from_html
 from deltawire.model import Entry, Problem
 
-_DIV = re.compile(r"<div\b([^>]*)>|</div\s*>", re.IGNORECASE)
+# Every repetition is bounded or stops at the next "<", so that no body makes the search quadratic.
+_DIV = re.compile(r"<div\b([^<>]*)>|</div\s*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_CLOCK = r"<p\b[^>]*\bclass=[\"'][^\"']*\b{name}\b[^>]*>(?P<inner>.*?)</p\s*>"
-_PUBLISHED = re.compile(_CLOCK.format(name="published-time"), re.IGNORECASE | re.DOTALL)
-_UPDATED = re.compile(_CLOCK.format(name="updated-time"), re.IGNORECASE | re.DOTALL)
-_TITLE = re.compile(r"<h2\b[^>]*\bclass=[\"'][^\"']*\bblock-title\b[^>]*>(.*?)</h2\s*>", re.IGNORECASE | re.DOTALL)
-_DATETIME = re.compile(r"""<time\b[^>]*\bdatetime=["']([^"']+)""", re.IGNORECASE)
+_CLASSED = (
+    r"""<{tag}\b[^<>]{{0,300}}?\bclass=["'][^"'<>]{{0,200}}?\b{name}\b[^<>]{{0,300}}>(.{{0,{most}}}?)</{tag}\s*>"""
+)
+_PUBLISHED, _UPDATED, _TITLE = (
+    re.compile(_CLASSED.format(tag=tag, name=name, most=most), re.IGNORECASE | re.DOTALL)
+    for tag, name, most in (("p", "published-time", 400), ("p", "updated-time", 400), ("h2", "block-title", 2000))
+)
+_DATETIME = re.compile(r"""<time\b[^<>]*\bdatetime=["']([^"'<>]+)""", re.IGNORECASE)
 
 
 class _Block(NamedTuple):
@@ -104,5 +108,5 @@ def _elements(inner: str) -> str:
 
 def _datetime(clock: re.Pattern[str], html: str) -> str | None:
     found = clock.search(html)
-    stated = _DATETIME.search(found["inner"]) if found else None
+    stated = _DATETIME.search(found[1]) if found else None
     return stated[1] if stated else None

@@ -66,6 +66,7 @@ _RFC822 = re.compile(
     r"\s*(?:([+-]\d{4})|([A-Za-z]{1,4}))?(?:\s*\([^)]*\))?",
     re.ASCII,
 )
+_LONGEST = 100
 _YEARS = range(1980, 2200)
 
 
@@ -98,7 +99,7 @@ def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
 
     A time without either is one of ``zone``; without that too, and for a date alone, null.
     """
-    match = _ISO.fullmatch(value.strip())
+    match = _ISO.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
@@ -110,7 +111,7 @@ def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
 
 def parse_rfc822(value: str) -> Moment | None:
     """RFC 822 and 5322 dates as feeds have them, with zone names beyond the RFC's; null without a zone."""
-    match = _RFC822.fullmatch(value.strip())
+    match = _RFC822.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None or (month := MONTHS.get(match[2].lower())) is None:
         return None
     year = int(match[3])
