@@ -91,6 +91,20 @@ def test_an_empty_feed_has_no_entries() -> None:
     assert read_doc("<rss version='2.0'><channel><title>T</title></channel></rss>").entries == ()
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<rss></rss>",
+        "<feed/>",
+        "<rss version='2.0'><channel/></rss>",
+        "<rss><channel><title>T</title> & <b></channel></rss>",
+        "<rss>" + "<a " * 1000 + "</rss>",
+    ],
+)
+def test_an_empty_or_broken_feed_without_items_is_refused(document: str) -> None:
+    assert refusal(document, "rss")[0] in ("malformed", "cut-off", "not-a-live-blog")
+
+
 @pytest.mark.parametrize("format_", ["auto", "rss", "atom"])
 def test_every_cut_of_a_feed_is_refused(format_: str) -> None:
     end = RSS.rindex("</rss>")

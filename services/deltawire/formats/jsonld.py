@@ -114,7 +114,7 @@ def _load_scripts(html: str, problems: list[Problem]) -> tuple[list[Any], list[U
 
 
 def _unwrapped(script: Script, problems: list[Problem]) -> str:
-    """The script's JSON without comment or CDATA markers around it; what stood before it is blanked, to keep offsets."""
+    """The script's JSON without comment or CDATA markers; the first is blanked, so that offsets stay what they are."""
     text = script.text.rstrip()
     start = len(text) - len(text.lstrip())
     for opening, closing in (("<!--", "-->"), ("<![CDATA[", "]]>")):
