@@ -157,6 +157,10 @@ def test_a_tag_cut_in_two_at_the_end_costs_no_text(tail: str) -> None:
     assert not content.problems
 
 
+def test_what_html_cannot_nest_like_that_is_repaired() -> None:
+    assert from_html("<td>cell</td>").html == "cell"
+
+
 def test_canonical_html_is_a_fixed_point() -> None:
     once = from_html('<div>a<a href="/x"><p>b</p></a><table><tr><td>c<td>d</table><h2>e<p>f</h2></div>', BASE)
     assert from_html(once.html, BASE).html == once.html

@@ -243,6 +243,12 @@ def test_items_that_share_a_guid_but_nothing_else_are_all_kept() -> None:
     assert [p.code for p in reading.problems] == ["duplicate-id"] * 3
 
 
+def test_items_that_share_a_guid_and_have_no_time_are_all_kept() -> None:
+    items = "".join(f"<item><guid>g</guid><title>{n}</title><description>{n}</description></item>" for n in "abc")
+    reading = read_doc(f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>')
+    assert [e.content_text for e in reading.entries] == ["a", "b", "c"]
+
+
 def test_the_order_of_categories_says_nothing() -> None:
     def labels(*names: str) -> tuple[str, ...]:
         terms = "".join(f"<category>{name}</category>" for name in names)

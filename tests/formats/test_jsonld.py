@@ -63,6 +63,11 @@ def test_a_single_update_may_stand_without_a_list() -> None:
     assert ids(blog(liveBlogUpdate=blog()["liveBlogUpdate"][0])) == ["b2"]
 
 
+def test_a_page_that_quotes_another_format_is_still_a_page() -> None:
+    quoted = '<pre>{"version": "https://jsonfeed.org/version/1.1", "response": {}} &lt;rss&gt;</pre>'
+    assert ids(page(blog()).replace("<body>", "<body>" + quoted)) == ["b2", "b1"]
+
+
 def test_scripts_in_comments_are_not_read() -> None:
     hidden = '<!-- <script type="application/ld+json">{"@type": "LiveBlogPosting"</script> -->'
     assert ids(page(blog()).replace("<body>", "<body>" + hidden)) == ["b2", "b1"]

@@ -73,6 +73,7 @@ def test_a_flattened_blog_is_read_whole() -> None:
         "He spoke. 3.15am GMT The first alarm rang.",
         "It rose to 16.58 metres. By 7am it was gone.",
         "The ratio is 11:40 or so.",
+        "He paid. 11.40 Euros it was.",
     ],
 )
 def test_a_time_in_a_sentence_begins_no_entry_and_breaks_no_other(sentence: str) -> None:
@@ -124,11 +125,15 @@ def test_days_are_counted_across_midnights_in_both_directions() -> None:
 
 def test_an_entry_updated_after_midnight_or_in_its_own_minute() -> None:
     text = flat(
-        "11.50pm GMT Late. Updated at 12.05am GMT", "9.30am GMT Early. Updated at 9.30am GMT", f"9.00am GMT {OPENING}"
+        "11.50pm GMT Late. Updated at 12.05am GMT",
+        "9.30am GMT Early. Updated at 9.30am GMT",
+        "9.20am GMT Rounded. Updated at 9.18am GMT",
+        f"9.00am GMT {OPENING}",
     )
     assert [entry.updated_at for entry in read_doc(text).entries] == [
         utc("2025-03-05T00:05:00"),
         utc("2025-03-04T09:30:00"),
+        utc("2025-03-04T09:18:00"),
         None,
     ]
 
@@ -194,7 +199,7 @@ def test_a_date_with_the_wrong_weekday_is_left_out_and_noted() -> None:
 
 
 def test_a_date_that_an_entry_only_mentions_anchors_nothing() -> None:
-    text = DAY.replace("The ferry is back.", "The last storm, on Thursday, 2 January 2020, was worse.")
+    text = DAY.replace(OPENING, OPENING + " The last storm, on Thursday, 2 January 2020, was worse.")
     assert times(text)[0] == "04 13:05"
 
 
@@ -206,6 +211,10 @@ def test_what_stands_around_the_entries_is_in_none_of_them() -> None:
         ("outside-entries", "above"),
         ("outside-entries", "below"),
     ]
+
+
+def test_a_blank_line_ends_the_last_entry_where_no_other_has_one() -> None:
+    assert bodies(DAY + "\nMore from the harbour desk")[-1] == OPENING
 
 
 def test_paragraphs_of_an_entry_stay_apart_and_no_text_is_lost() -> None:

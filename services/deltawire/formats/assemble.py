@@ -120,7 +120,8 @@ def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[En
         if entry.source_id is None:
             kept.append(entry)
             continue
-        signs = [(entry.source_id,), (entry.source_id, entry.content_text), (entry.source_id, entry.published_at)]
+        said = [value for value in (entry.content_text, entry.published_at) if value]
+        signs: list[tuple[object, ...]] = [(entry.source_id,), *((entry.source_id, value) for value in said)]
         repeated = signs[0] in index
         same = next((index[sign] for sign in signs[1:] if sign in index), None)
         if repeated and (same is None or entry != kept[same]):

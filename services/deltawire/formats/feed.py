@@ -93,7 +93,7 @@ def _gate(text: str) -> tuple[str, int]:
         if closing:
             # Markup that was not escaped leaves elements open, which their parent's end closes.
             if name in stack:
-                del stack[stack.index(name) if name == start[1] else -stack[::-1].index(name) - 1 :]
+                del stack[-stack[::-1].index(name) - 1 :]
         elif not attributes.endswith("/"):
             stack.append(name)
         if len(stack) > _MAX_DEPTH or attributes.count("=") > _MAX_ATTRIBUTES:

@@ -45,6 +45,11 @@ def read_body(body: str, page: str | None, people: Mapping[str, Any], problems: 
     return [_entry(block, page, people, problems) for block in blocks]
 
 
+def contributor(profile: str, people: Mapping[str, Any]) -> str | None:
+    """The name behind a contributor's tag: its title among the item's tags, else what its id spells."""
+    return texts.line(people.get(profile)) or texts.line(profile.removeprefix("profile/").replace("-", " ").title())
+
+
 def _blocks(body: str) -> list[_Block]:
     blocks: list[_Block] = []
     opened: list[dict[str, str] | None] = []
@@ -82,15 +87,13 @@ def _entry(block: _Block, page: str | None, people: Mapping[str, Any], problems:
         )
     content = from_html(_elements(block.inner), page)
     problems += located(content.problems, where)
-    contributor = block.attributes.get("data-block-contributor", "")
-    name = people.get(contributor) or contributor.removeprefix("profile/").replace("-", " ").title()
     return Entry(
         source_id=identity,
         url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
         title=texts.line(title[1]) if title else None,
         content_html=content.html,
         content_text=content.text,
-        authors=distinct([texts.line(name)]),
+        authors=distinct([contributor(block.attributes.get("data-block-contributor", ""), people)]),
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=updated.at if updated else None,

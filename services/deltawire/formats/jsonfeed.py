@@ -30,7 +30,7 @@ class JsonFeed:
 
     def claims(self, raw: Raw) -> bool:
         # Anywhere in the document: JSON has no order of keys, and the version may stand behind all items.
-        return _VERSION.search(raw.body) is not None
+        return raw.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and _VERSION.search(raw.body) is not None
 
     def read(self, raw: Raw) -> Reading:
         loaded = load_json(raw)
