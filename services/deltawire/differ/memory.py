@@ -5,6 +5,7 @@ The two are kept apart: the memory is what was last committed, so an abort only 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -78,12 +79,19 @@ class Batch:
         self.events: list[tuple[Event, datetime]] = []
         self.reasons: list[str] = []
 
+    def add_all(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.add(record)
+
     def add(self, record: Record) -> None:
+        """Decide on one look. One that cannot be decided on goes to the dead letters, and holds up no other."""
         try:
             look = _looks.decode(record.value or b"")
-        except msgspec.DecodeError as error:
+            self._decide(look)
+        except Exception as error:  # whatever a document makes of us, the other feeds go on
             self._letters.append(dead_letter(self._topics, record, "differ", error))
-            return
+
+    def _decide(self, look: Observation) -> None:
         feed_id = look.feed.id
         before = self._states[feed_id] if feed_id in self._states else self._memory.states.get(feed_id)
         known = self._entries.setdefault(feed_id, dict(self._memory.entries.get(feed_id, {})))
