@@ -122,7 +122,7 @@ channels = ["desk", "desc"]
         "F:2: store.url: ",
         "F:4: feeds[0].id: 'Europe Live' must be",
         "F:5: feeds[0].url: must begin with http",
-        "F:6: feeds[0].max_interval: 1",
+        "F:6: feeds[0].max_interval: the interval must lie between",
         "F:11: feeds[2].id: 'b' is used twice",
         "F:12: feeds[2].url: names no host",
         "F:16: channels[0].secret: must be whsec_",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig
+from deltawire.model import LONGEST_INTERVAL_S
 from deltawire.toml_lines import Path
 
 FEED_ID = re.compile(r"[a-z0-9-]+")
@@ -52,6 +54,13 @@ def feed_id_mistake(feed_id: str) -> str | None:
     return f"{feed_id!r} must be 1 to 100 of the characters a to z, 0 to 9 and -"
 
 
+def interval_mistake(low: float, high: float) -> str | None:
+    """What is wrong with the bounds of a feed's interval, in seconds."""
+    if 0 < low <= high <= LONGEST_INTERVAL_S:
+        return None
+    return f"the interval must lie between more than 0 and {LONGEST_INTERVAL_S:.0f} seconds, not {low} to {high}"
+
+
 def _storage(config: Config) -> Found:
     if not config.log.url.startswith("sqlite:///"):
         yield ("log", "url"), "this version has the embedded log only; write sqlite:///path/to/log.db"
@@ -77,9 +86,9 @@ def _numbers(config: Config) -> Found:
         ("differ", "max_entries"): config.differ.max_entries,
     }
     for key, value in positive.items():
-        if not value > 0:
-            yield key, f"must be more than 0, not {value}"
-    if config.fetch.per_host_rate < 0:
+        if not 0 < value < math.inf:
+            yield key, f"must be more than 0 and finite, not {value}"
+    if not 0 <= config.fetch.per_host_rate < math.inf:
         yield ("fetch", "per_host_rate"), f"must be 0 (no limit) or more, not {config.fetch.per_host_rate}"
     for section, port in (("gateway", config.gateway.port), ("ops", config.ops.port)):
         if not 0 <= port <= 65535:
@@ -97,10 +106,8 @@ def _feed(key: Path, feed: FeedConfig) -> Found:
         yield (*key, "id"), message
     if message := url_mistake(feed.url):
         yield (*key, "url"), message
-    if not feed.min_interval > 0:
-        yield (*key, "min_interval"), f"must be more than 0, not {feed.min_interval}"
-    if feed.max_interval < feed.min_interval:
-        yield (*key, "max_interval"), f"{feed.max_interval} is less than min_interval {feed.min_interval}"
+    if message := interval_mistake(feed.min_interval, feed.max_interval):
+        yield (*key, "max_interval"), message
 
 
 def _channel(key: Path, channel: ChannelConfig) -> Found:

@@ -16,8 +16,14 @@ Coverage = Literal["full", "window", "delta"]
 Precision = Literal["exact", "minute", "inferred", "unknown"]
 Significance = Literal["cosmetic", "minor", "substantive", "unclassified"]
 
+COPY_TOLERANCE = timedelta(seconds=2)
+"""Between the times of two copies: clocks of one origin's servers, and the one-second grain of HTTP dates."""
+
 LONGEST_AGE_S = 31_536_000.0
 """An Age beyond a year is a mistake or an attack; it counts as a year."""
+
+LONGEST_INTERVAL_S = 30 * 86_400.0
+"""Between two looks at a feed."""
 
 FAILING_AFTER = 3
 """Consecutive failed looks after which a feed that once worked is failing; one that never worked is at once."""

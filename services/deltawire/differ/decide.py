@@ -33,6 +33,9 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
         return Outcome(state=state, notes=(_note(look, "late", "does not begin after the last accepted look"),))
     if isinstance(look, Retired):
         return _retire(state, known, look)
+    if state is not None and state.feed.url != look.feed.url:
+        # Another address is another server, with a clock of its own.
+        state = replace(state, copy_time=None)
     if state is None:
         state = FeedState(
             feed=look.feed,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from deltawire.differ.state import FeedState
-from deltawire.model import Document, Entry
-
-TOLERANCE = timedelta(seconds=2)
-"""Clocks of one origin's servers and the one-second grain of HTTP dates."""
+from deltawire.model import COPY_TOLERANCE, Document, Entry
 
 
 def newest(entries: Iterable[Entry]) -> datetime | None:
@@ -23,7 +20,7 @@ def stale(state: FeedState, look: Document) -> str | None:
     Both its caches and its content must say so: a server whose clock runs behind serves new content too.
     """
     made, latest = look.cache.copy_time(look.fetched_at), newest(look.reading.entries)
-    if made is None or state.copy_time is None or made >= state.copy_time - TOLERANCE:
+    if made is None or state.copy_time is None or made >= state.copy_time - COPY_TOLERANCE:
         return None
     if state.newest is not None and latest is not None and latest > state.newest:
         return None

@@ -26,7 +26,7 @@ _KEYWORDS = {"@context", "@graph", "@type"}
 
 class JsonLd:
     name: ClassVar[str] = "jsonld"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         head = raw.body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
+from datetime import timedelta
 
 import aiohttp
 import msgspec
@@ -28,7 +29,8 @@ logger = structlog.get_logger()
 SAVE_INTERVAL = 60.0
 """Seconds after which a feed's state is written even if nothing but the time of its last look changed in it."""
 
-_TRIFLES = frozenset({"next_poll_at", "interval", "last_read_at", "looks"})
+_TRIFLES = frozenset({"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time"})
+_TICK = timedelta(milliseconds=1)
 
 
 class Poller:
@@ -63,14 +65,17 @@ class Poller:
                 self.states[state] += step
                 telemetry.feeds_gauge.labels(state).set(self.states[state])
 
-    def begin(self, feed: FeedRef) -> Look:
-        """A look that begins now; its end is filled in later."""
+    def begin(self, feed: FeedRef, state: FetchState) -> Look:
+        """A look that begins now; its end is filled in later. It begins after the last one, whatever the clock says."""
         now = self.clock()
+        if state.looks:
+            now = max(now, state.looks[-1].at + _TICK)
         return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
 
-    async def retire(self, feed: FeedRef) -> None:
+    async def retire(self, feed_id: str, state: FetchState) -> None:
         """Write that a feed was removed, and forget its state."""
-        look = self.begin(feed)
+        feed = FeedRef(id=feed_id, url=telemetry.redact(state.url), generation=state.generation)
+        look = self.begin(feed, state)
         retired = Retired(**msgspec.structs.asdict(look), cause="removed")
         await self.log.append([self._observed(retired), self._remembered(feed.id, None)])
         logger.info("feed.removed", feed=feed.id, poll_id=look.poll_id)
@@ -144,10 +149,10 @@ class Watch:
         async with poller.gates.slot(feed.url):
             late = asyncio.get_running_loop().time() - self._due
             poller.lateness = max(poller.lateness, late)
-            look = poller.begin(self._ref)
+            look = poller.begin(self._ref, state)
             asked = looks.validators(state, reader)
             outcome = await fetch(poller.session, poller.config.fetch, feed.url, asked, clock=poller.clock)
-        look = msgspec.structs.replace(look, fetched_at=poller.clock())
+        look = msgspec.structs.replace(look, fetched_at=max(poller.clock(), look.began_at))
         conclusion = looks.conclude(
             feed,
             state,
