@@ -167,7 +167,7 @@ def _placeless(url: str | None) -> str | None:
 
 
 def _rising(moments: Sequence[datetime]) -> bool:
-    return all(a <= b for a, b in pairwise(moments)) and moments[:1] < moments[-1:]
+    return bool(moments) and moments[0] < moments[-1] and all(a <= b for a, b in pairwise(moments))
 
 
 def _body(update: Node, where: str, problems: list[Problem]) -> str:
