@@ -73,8 +73,9 @@ _YEARS = range(1980, 2200)
 def local_to_utc(wall: datetime, zone: Zone) -> datetime:
     """The instant at which clocks in ``zone`` show ``wall`` (naive).
 
-    A fixed offset tells the two passes of the hour that daylight saving repeats apart. Where it is not one that the
-    region uses that day ("CET" in July), the region's clock is meant, but GMT and UTC mean themselves.
+    A fixed offset tells the two passes of the hour that daylight saving repeats apart; without one ``wall.fold`` does.
+    Where it is not one that the region uses that day ("CET" in July), the region's clock is meant, but GMT and UTC mean
+    themselves.
     """
     region = ZoneInfo(zone.region)
     both = [wall.replace(tzinfo=region, fold=fold) for fold in (0, 1)]
@@ -82,7 +83,23 @@ def local_to_utc(wall: datetime, zone: Zone) -> datetime:
         fixed = timedelta(minutes=zone.offset)
         if not zone.offset or zone.region == "UTC" or fixed in [moment.utcoffset() for moment in both]:
             return wall.replace(tzinfo=timezone(fixed)).astimezone(UTC)
-    return both[0].astimezone(UTC)
+    return both[wall.fold].astimezone(UTC)
+
+
+def in_use(at: datetime, zone: Zone) -> bool:
+    """Whether clocks of the zone's region are at the offset that its name states; names without one always hold."""
+    if not zone.offset or zone.region == "UTC":
+        return True
+    return at.astimezone(ZoneInfo(zone.region)).utcoffset() == timedelta(minutes=zone.offset)
+
+
+def offsets(zone: Zone) -> frozenset[int]:
+    """Minutes east of UTC at which clocks called by this name can be over a year."""
+    if zone.offset == 0 or zone.region == "UTC":
+        return frozenset((zone.offset or 0,))
+    region = ZoneInfo(zone.region)
+    seasons = (datetime(2025, month, 1, tzinfo=region).utcoffset() for month in (1, 7))
+    return frozenset(offset // timedelta(minutes=1) for offset in seasons if offset is not None)
 
 
 def parse(value: object, zone: tzinfo | None = None) -> Moment | None:
