@@ -341,3 +341,76 @@ def test_ist_is_taken_for_indias_and_says_so() -> None:
     assert [problem.code for problem in reading.problems] == ["ambiguous-zone"]
     for country in ("India", "Ireland", "Israel"):
         assert country in reading.problems[0].message
+
+
+def opened(words: str, above: str = "The Ferries Stopped.") -> str:
+    return flat("4.58pm ET One.", f"12.13pm ET Two. {above}", f"10.05am ET {words}")
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "Welcome to our coverage on Tuesday 4 November 2025.",
+        "Welcome to election day, Tuesday November 4, 2025.",
+        "Welcome to election day, Nov. 4, 2025.",
+        "Tuesday 4 Nov 2025. Polls are open.",
+        "4 Nov 2025 Polls are open.",
+        "Good morning from the harbour, 4th of November 2025.",
+        "Polls opened early on Tuesday, November 4, 2025, and lines are long.",
+        "Welcome. The war has run since 24 February 2022. This is our live blog of Tuesday 4 November 2025.",
+        "Since Thursday 24 February 2022 much has changed. Polls open on Tuesday 4 November 2025.",
+        "Live from the war that began on 24 February 2022, it being 4 November 2025. Welcome to 4 November 2025.",
+        "Results come on Friday 7 November 2025. Welcome to our live blog on Tuesday 4 November 2025.",
+    ],
+)
+def test_a_date_in_the_opening_entry_anchors(opening: str) -> None:
+    reading = read_doc(opened(opening))
+    assert times(opened(opening)) == ["04 21:58", "04 17:13", "04 15:05"]
+    assert {entry.published_precision for entry in reading.entries} == {"minute"}
+    assert reading.problems == ()
+
+
+def test_a_lone_date_without_a_welcome_is_only_inferred_and_must_be_near_the_fetch() -> None:
+    text = opened("The polls open, officials said of the 4 November 2025 vote.")
+    for fetched_at in (None, utc("2025-11-06T12:00:00")):
+        reading = read_doc(text, fetched_at=fetched_at)
+        assert times(text, fetched_at)[-1] == "04 15:05"
+        assert {entry.published_precision for entry in reading.entries} == {"inferred"}
+        assert [problem.code for problem in reading.problems] == ["inferred-day"]
+        assert "4 November 2025" in reading.problems[0].message
+    assert times(text, utc("2025-12-24T12:00:00"))[-1] == "23 15:05"
+    assert times(text, utc("2025-11-02T12:00:00"))[-1] == "01 14:05"
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "Welcome to day 1,300 of the war since 24 February 2022.",
+        "Welcome. The invasion, which began on Thursday 24 February 2022, goes on.",
+        "The last vote, on Tuesday 3 November 2020, was close.",
+        "Votes of 3 November 2020 and 8 November 2016 were close.",
+        "Welcome to a test of the 2025 vote.",
+    ],
+)
+def test_a_date_about_something_else_does_not_anchor(opening: str) -> None:
+    reading = read_doc(opened(opening))
+    assert {entry.published_at for entry in reading.entries} == {None}
+    (problem,) = reading.problems
+    assert problem.code == "no-date"
+    assert "in no form that is understood" in problem.message
+    assert "nowhere" not in problem.message
+
+
+def test_only_the_opening_entrys_dates_count_without_a_phrase() -> None:
+    text = opened("Polls are open.", above="Welcome to the fair on Tuesday 4 November 2025.")
+    assert times(text) == [None, None, None]
+
+
+def test_a_date_after_the_fetch_does_not_anchor() -> None:
+    text = opened("Welcome to our countdown to Tuesday 4 November 2025.")
+    assert times(text, utc("2025-10-20T12:00:00"))[-1] == "19 14:05"
+
+
+def test_two_equal_dates_in_the_opening_are_noted() -> None:
+    (problem,) = read_doc(opened("Polls: Tuesday 4 November 2025. Results: Friday 7 November 2025.")).problems
+    assert problem.code == "dates-disagree"

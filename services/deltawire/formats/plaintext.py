@@ -33,7 +33,7 @@ _SNIFFED = 200_000
 
 class PlainText:
     name: ClassVar[str] = "plain-text"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:_SNIFFED], raw.content_type)[0].lstrip()

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from deltawire.formats.plaintext_dates import Sign, dates, not_ahead, opening_day
 from deltawire.formats.plaintext_marks import Mark
 from deltawire.formats.plaintext_zones import names_not_in_use
-from deltawire.formats.times import MONTHS, ZONES, Zone, local_to_utc
+from deltawire.formats.times import ZONES, Zone, local_to_utc
 from deltawire.model import Precision, Problem
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
-_DATE = re.compile(
-    r"(?P<here>\b(?:it['’]s|it is|today is|this is|today,)\s+)?"
-    r"\b(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? (?:the )?)?"
-    rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})\b\.?"
-    rf"|(?P<us_month>{_MONTH})\b\.? (?P<us_day>\d{{1,2}})(?:st|nd|rd|th)?\b)"
-    r",?\s+(?P<year>(?:19|20)\d\d)\b",
-    re.IGNORECASE,
-)
 _SLACK = timedelta(minutes=10)
 _STAMP_SLACK = timedelta(minutes=10)
 _DAY = timedelta(days=1)
@@ -36,11 +26,6 @@ class Dated(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-class _Stated(NamedTuple):
-    day: date
-    here: bool
-
-
 def zone_of(mark: Mark, usual: str | None) -> Zone:
     """The zone a mark's clock is in; where neither it nor its document names one, UTC is assumed."""
     return ZONES[mark.zone or usual or "UTC"]
@@ -52,16 +37,18 @@ def date_entries(
     """Find the instants of entries from their clock times.
 
     A date in an entry ("It's Tuesday, 25 November 2025") fixes that entry, and the others are counted from it, each at
-    the nearest such time on its side. Failing that a date in the header, then the fetch, fixes the newest entry: it is
-    the latest such time not after it, and the result is ``inferred``.
+    the nearest such time on its side. Failing that the oldest entry's date does ("Welcome to our coverage on Tuesday
+    4 November 2025"). Failing that a date in the header, then the fetch, fixes the newest entry: it is the latest such
+    time not after it, and the result is ``inferred``.
     """
     problems: list[Problem] = []
     precision: Precision = "minute"
+    stated = [list(dates(text, problems)) for text in texts]
     anchors = [
-        (number, _on(newest_first[number], stated.day, usual))
-        for number, text in enumerate(texts)
-        for stated in _dates(text, problems)
-        if stated.here and (fetched_at is None or stated.day <= fetched_at.date() + timedelta(days=1))
+        (number, _on(newest_first[number], one.day, usual))
+        for number, ones in enumerate(stated)
+        for one in ones
+        if one.sign is Sign.SAID and not_ahead(one.day, fetched_at)
     ]
     if anchors:
         number, at = anchors[-1]
@@ -72,7 +59,18 @@ def date_entries(
                     code="dates-disagree", message="entries name days that do not agree; the oldest entry's was taken"
                 )
             )
-    elif in_header := [stated.day for stated in _dates(header, problems)]:
+    elif opening := opening_day(stated[-1], fetched_at):
+        oldest = len(newest_first) - 1
+        words = opening.stated.words
+        instants = _spread(newest_first, oldest, _on(newest_first[oldest], opening.stated.day, usual), usual)
+        if opening.contested:
+            message = f"the oldest entry names several days that may be its own; {words!r} was taken"
+            problems.append(Problem(code="dates-disagree", message=message))
+        if not opening.sure:
+            precision = "inferred"
+            message = f"no entry says what day it is; {words!r}, the only date in the oldest entry, was taken"
+            problems.append(Problem(code="inferred-day", message=message))
+    elif in_header := [one.day for one in dates(header, problems)]:
         newest, precision = _on(newest_first[0], in_header[-1], usual), "inferred"
         instants = _spread(newest_first, 0, newest, usual)
         problems.append(
@@ -81,16 +79,14 @@ def date_entries(
     elif fetched_at is not None:
         newest, precision = _before(newest_first[0], fetched_at + _SLACK, usual), "inferred"
         instants = _spread(newest_first, 0, newest, usual)
-        problems.append(
-            Problem(code="inferred-day", message="the text says nowhere what day it is; the day of the fetch was taken")
-        )
+        message = "the text says in no form that is understood what day it is; the day of the fetch was taken"
+        problems.append(Problem(code="inferred-day", message=message))
     else:
-        problems.append(
-            Problem(
-                code="no-date",
-                message="the text says nowhere what day it is and the fetch time is unknown, so times are null",
-            )
+        message = (
+            "the text says in no form that is understood (such as 'Tuesday 4 November 2025' in its oldest entry) "
+            "what day it is and the fetch time is unknown, so times are null"
         )
+        problems.append(Problem(code="no-date", message=message))
         return Dated((None,) * len(newest_first), "unknown", tuple(problems))
     if usual is None:
         precision = "inferred"
@@ -145,22 +141,3 @@ def _before(mark: Mark, limit: datetime, usual: str | None) -> datetime:
 def _local_day(at: datetime, zone: Zone) -> date:
     fixed = zone.offset == 0 or zone.region == "UTC"
     return at.astimezone(timezone(timedelta(minutes=zone.offset or 0)) if fixed else ZoneInfo(zone.region)).date()
-
-
-def _dates(text: str, problems: list[Problem]) -> Iterator[_Stated]:
-    """The dates that a text spells out; one whose weekday is wrong is noted and left out."""
-    for match in _DATE.finditer(text):
-        try:
-            month = MONTHS[(match["month"] or match["us_month"]).lower()]
-            day = date(int(match["year"]), month, int(match["day"] or match["us_day"]))
-        except ValueError:
-            continue
-        weekday = (match["weekday"] or "").lower()
-        if weekday and not _WEEKDAYS[day.weekday()].startswith(weekday):
-            problems.append(
-                Problem(
-                    code="wrong-weekday", message=f"{match[0][:60]!r} is no {weekday.title()}; the date was left out"
-                )
-            )
-            continue
-        yield _Stated(day, match["here"] is not None)
