@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -198,5 +199,55 @@ async def test_tail_follows_until_it_is_stopped_and_then_ends_quietly(folder: De
         assert first["type"] == "deltawire.feed.started"
         tail.send_signal(signal.SIGINT)
         _, err = await asyncio.wait_for(tail.communicate(), DEADLINE)
-        assert (tail.returncode, err) == (0, b"")
+        assert (tail.returncode, err) == (0, b"nothing has run yet on sqlite:///log.db\n")
         assert await folder.stop() == 0
+
+
+async def test_an_unset_secret_stops_only_what_needs_it(folder: Deployment) -> None:
+    path = folder.folder / "deltawire.toml"
+    path.write_text(
+        HEAD + '[[channels]]\nid = "desk"\nurl = "https://x.test/"\nsecret = "${NOT_SET}"\n', encoding="utf-8"
+    )
+    assert (await folder.command("feeds", "list"))[0] == 0
+    status, _, err = await folder.command("config", "check")
+    assert (status, "NOT_SET is not set" in err, err.count("\n")) == (2, True, 1)
+
+
+async def test_the_configuration_may_be_named_before_or_after_the_command(folder: Deployment) -> None:
+    other = folder.folder / "other.toml"
+    other.write_text("[fetch]\ntimout = 1\n", encoding="utf-8")
+    for arguments in (("--config", "other.toml", "feeds", "list"), ("feeds", "list", "--config", "other.toml")):
+        status, _, err = await folder.command(*arguments)
+        assert (status, "other.toml:2" in err) == (2, True)
+
+
+async def test_a_wrong_command_line_is_one_line(folder: Deployment) -> None:
+    for arguments in (("tial",), ("explain",), ("check", "x", "--format", "rrs")):
+        status, out, err = await folder.command(*arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+async def test_busy_ports_are_one_sentence_each(folder: Deployment) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for section in ("gateway", "ops"):
+            text = (
+                HEAD.replace("port = 0", f"port = {port}") if section == "gateway" else HEAD + f"[ops]\nport = {port}\n"
+            )
+            (folder.folder / "deltawire.toml").write_text(text, encoding="utf-8")
+            status, _, err = await folder.command("run")
+            (sentence,) = [line for line in err.splitlines() if not line.startswith("{")]
+            assert status == 1
+            assert f"port {port} on 127.0.0.1 is in use" in sentence
+            assert f"{section}.port" in sentence
+            assert "exception" not in err
+
+
+async def test_sigterm_ends_it_with_status_0_however_early(folder: Deployment) -> None:
+    for wait in (0.2, 0.4, 0.8, 1.2):
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, "run", cwd=folder.folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        await asyncio.sleep(wait)  # the moment is the point
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0

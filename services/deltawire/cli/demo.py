@@ -50,9 +50,17 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     await _fresh(FOLDER)
     telemetry.configure_logging()
     async with serve(stories(told, speed=arguments.speed)) as address:
-        print(f"Three invented live blogs play for {minutes:.0f} minutes at {address}/", flush=True)
+        print(f"Three invented live blogs play for {minutes:.1f} minutes at {address}/", flush=True)
         config = configuration(address, settings.config.gateway)
+        ending = asyncio.create_task(_say_when_over(minutes))
         await run.serve(msgspec.structs.replace(settings, config=config), [])
+        ending.cancel()
+    run.leave()
+
+
+async def _say_when_over(minutes: float) -> None:
+    await asyncio.sleep(minutes * 60)
+    print("The play is over; the page stays until Ctrl-C", flush=True)
 
 
 def configuration(publisher: str, gateway: GatewayConfig) -> Config:

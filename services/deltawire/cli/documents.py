@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from deltawire.cli.main import Failure, Misuse
@@ -11,7 +12,9 @@ from deltawire.poller.once import FetchFailed, fetch_once
 
 
 def saved(path: str) -> Raw:
-    """A saved document. Nothing is known of when and from where it came."""
+    """A saved document, ``-`` being standard input. Nothing is known of when and from where it came."""
+    if path == "-":
+        return Raw(body=sys.stdin.buffer.read(), url="stdin:")
     try:
         body = Path(path).read_bytes()
     except OSError as error:

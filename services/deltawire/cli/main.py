@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import get_args
+from typing import NoReturn, get_args
 
 import deltawire
 from deltawire.config import FormatName
@@ -17,6 +18,9 @@ from deltawire.settings import ConfigError, Settings, load
 from deltawire.store.port import StoreError
 
 OK, FAILED, USAGE = 0, 1, 2
+
+LENIENT = frozenset({"tail", "check", "diff", "explain", "feeds", "dead-letters"})
+"""Commands that only look, or speak to the process that runs: a secret that is not set here does not stop them."""
 
 
 class Failure(Exception):
@@ -38,13 +42,22 @@ Logs go to standard error; one JSON object a line when that is no terminal.
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="deltawire",
         description="Live blogs in, change events out.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _config_argument(root)
+    root.set_defaults(config=None)
     root.add_argument("--version", action="version", version=f"deltawire {deltawire.__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -57,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(module=module, function=name)
-        added.add_argument("--config", metavar="FILE", help="configuration (default: ./deltawire.toml if it is there)")
+        _config_argument(added)
         return added
 
     run = command(
@@ -126,6 +139,12 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _config_argument(command: argparse.ArgumentParser) -> None:
+    # Suppressed, so that a subcommand without it leaves alone what stood before the subcommand.
+    sentence = "configuration (default: ./deltawire.toml if it is there)"
+    command.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=sentence)
+
+
 def _format_argument(command: argparse.ArgumentParser) -> None:
     names = get_args(FormatName)
     command.add_argument("--format", default="auto", choices=names, metavar="F", help=f"one of {', '.join(names)}")
@@ -134,8 +153,10 @@ def _format_argument(command: argparse.ArgumentParser) -> None:
 def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     actions = feeds.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="the wanted feeds and their state")
+    _config_argument(listing)
     listing.add_argument("--json", action="store_true", help="one feed a line")
     add = actions.add_parser("add", help="follow a feed")
+    _config_argument(add)
     add.add_argument("url", metavar="URL")
     add.add_argument("--id", help="[a-z0-9-]+ (default: made from the address)")
     _format_argument(add)
@@ -148,14 +169,17 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
         ("resume", "poll again"),
     ):
         action = actions.add_parser(name, help=summary)
+        _config_argument(action)
         action.add_argument("id", metavar="ID")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    # Until a service has its own way to stop, there is nothing to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     arguments = parser().parse_args(argv)
     try:
-        settings: Settings = load(arguments.config)
+        settings: Settings = load(arguments.config, lenient=arguments.command in LENIENT)
         module = importlib.import_module(f"deltawire.cli.{arguments.module}")
         asyncio.run(module.main(arguments, settings))
     except ConfigError as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +23,7 @@ from deltawire.config import Config, GatewayConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.gateway import service as gateway
+from deltawire.listening import CannotListen
 from deltawire.log.engines import open_log
 from deltawire.log.port import Log
 from deltawire.log.topics import Topics
@@ -42,6 +45,17 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
         if mistake := config_rules.url_mistake(url):
             raise Misuse(f"{url}: {mistake}")
     await serve(settings, arguments.urls)
+    leave()
+
+
+def leave() -> None:
+    """End the process now, with status 0: everything is closed.
+
+    A document that is still being read, in a thread that cannot be stopped, would hold it up; nobody needs the result.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def serve(settings: Settings, urls: Sequence[str]) -> None:
@@ -79,9 +93,13 @@ async def serve(settings: Settings, urls: Sequence[str]) -> None:
                 )
         finally:
             await store.close()
+    except Exception:
+        logger.info("run.stopped", outcome="failed")
+        raise
+    else:
+        logger.info("run.stopped", outcome="ok")
     finally:
         await log.close()
-        logger.info("run.stopped", outcome="ok")
 
 
 def _listening(settings: Settings) -> GatewayConfig:
@@ -93,6 +111,7 @@ def _listening(settings: Settings) -> GatewayConfig:
             try:
                 probe.bind((gateway.host, gateway.port))
             except OSError:
+                logger.warning("gateway.port_taken", port=gateway.port, outcome="any free one is taken instead")
                 return msgspec.structs.replace(gateway, port=0)
     return gateway
 
@@ -115,7 +134,8 @@ async def _seed(log: Log, topics: Topics, config: Config, urls: Sequence[str]) -
     configured = {feed.id for feed in config.feeds}
     if kept := [feed.id for feed in feeds.values() if feed.origin == "config" and feed.id not in configured]:
         logger.info("feeds.kept", feeds=kept, what_to_do="followed though no longer configured: deltawire feeds remove")
-    logger.info("run.started", feeds=len(feeds), seeded=[feed.id for feed in changed])
+    hint = {} if feeds else {"what_to_do": "nothing is followed yet: deltawire feeds add URL"}
+    logger.info("run.started", feeds=len(feeds), seeded=[feed.id for feed in changed], **hint)
 
 
 async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None:
@@ -137,6 +157,8 @@ async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None
         await _cancel(tasks - done)
     for task in done & tasks:
         error = task.exception()
+        if isinstance(error, CannotListen):
+            raise Failure(str(error))
         logger.error("service.ended", service=task.get_name(), exc_info=error)
         raise Failure(f"{task.get_name()}: {error or 'ended by itself'}")
 
@@ -144,6 +166,9 @@ async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
-    _, pending = await asyncio.wait(tasks, timeout=STOP_WITHIN - 2)
+    done, pending = await asyncio.wait(tasks, timeout=STOP_WITHIN - 2)
+    for task in done:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("service.ended", service=task.get_name(), outcome="while stopping", error=str(error))
     for task in pending:
         logger.error("service.stuck", service=task.get_name(), outcome="abandoned")

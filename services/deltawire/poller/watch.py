@@ -107,6 +107,7 @@ class Watch:
         self._saved = state
         self._saved_at = -SAVE_INTERVAL
         self._shown: str | None = None
+        self._unwritten = False
 
     def start(self, feeds: int = 1) -> None:
         """Begin to look, ``feeds`` being how many start at this moment. A feed that is paused or gone waits."""
@@ -133,10 +134,18 @@ class Watch:
             try:
                 conclusion = await self._look()
                 wait = conclusion.state.next_poll_at
-                pause = (wait - self._poller.clock()).total_seconds() if wait is not None else 0.0
+                # A clock that was set back must not stretch the pause by as much.
+                now = max(self._poller.clock(), conclusion.state.looks[-1].at)
+                pause = (wait - now).total_seconds() if wait is not None else 0.0
+                if self._unwritten:
+                    self._unwritten = False
+                    logger.info("poller.written_again", feed=self.feed.id)
             except LogError as error:
                 pause = max(1.0, self.feed.min_interval)
-                self._complain("poller.write_failed", error, pause)
+                self._poller.counts["unwritten"] += 1
+                if not self._unwritten:
+                    self._unwritten = True
+                    self._complain("poller.write_failed", error, pause)
             except Exception as error:
                 # A defect of ours in one feed must neither stop the others nor lose this one.
                 pause = self.feed.max_interval
@@ -229,7 +238,6 @@ class Watch:
         )
 
     def _complain(self, event: str, error: Exception, pause: float, **more: object) -> None:
-        self._poller.counts["unwritten"] += 1
         logger.warning(
             event,
             feed=self.feed.id,
