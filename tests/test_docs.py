@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from deltawire import telemetry
 from deltawire.cli.config import leaves
-from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig, SeriesConfig
+from deltawire.config import ChannelConfig, Config, FeedConfig, FormatName, RuleConfig, SeriesConfig
 from deltawire.formats.registry import FORMATS
 from deltawire.log.topics import Topics
 
@@ -42,3 +43,7 @@ def test_every_metric_is_documented() -> None:
     for metric in telemetry.registry.collect():
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
         assert f"`{name}`" in text
+
+
+def test_the_configuration_knows_every_format() -> None:
+    assert set(get_args(FormatName)) == {"auto", *FORMATS}

@@ -69,10 +69,13 @@ class OpsConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
 
 
+FormatName = Literal["auto", "rss", "atom", "jsonfeed", "jsonld", "guardian-capi", "plain-text"]
+
+
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     url: str
-    format: str = "auto"
+    format: FormatName = "auto"
     min_interval: float = 10
     max_interval: float = 900
     tags: tuple[str, ...] = ()
@@ -88,7 +91,7 @@ class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
     """An alert rule. Every condition that is given must hold; one that is empty holds always.
 
     ``any``, ``all``, ``none`` are words or phrases, matched on whole words, case folded, in title and text.
-    ``types`` are the tails of event types: created, updated, removed, restored.
+    ``feeds`` are ids of feeds or series. ``types`` are the tails of event types: created, updated, removed, restored.
     """
 
     id: str

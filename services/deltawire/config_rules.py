@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig
+from deltawire.model import LONGEST_INTERVAL_S
 from deltawire.toml_lines import Path
 
 FEED_ID = re.compile(r"[a-z0-9-]+")
@@ -86,6 +88,13 @@ def kafka_address(url: str) -> str | None:
     return found and found[1]
 
 
+def interval_mistake(low: float, high: float) -> str | None:
+    """What is wrong with the bounds of a feed's interval, in seconds."""
+    if 0 < low <= high <= LONGEST_INTERVAL_S:
+        return None
+    return f"the interval must lie between more than 0 and {LONGEST_INTERVAL_S:.0f} seconds, not {low} to {high}"
+
+
 def _storage(config: Config) -> Found:
     if not config.log.url.startswith("sqlite:///") and kafka_address(config.log.url) is None:
         yield ("log", "url"), "must be sqlite:///path/to/log.db, or kafka://host:9092,host:9092"
@@ -118,9 +127,9 @@ def _numbers(config: Config) -> Found:
         ("differ", "max_entries"): config.differ.max_entries,
     }
     for key, value in positive.items():
-        if not value > 0:
-            yield key, f"must be more than 0, not {value}"
-    if config.fetch.per_host_rate < 0:
+        if not 0 < value < math.inf:
+            yield key, f"must be more than 0 and finite, not {value}"
+    if not 0 <= config.fetch.per_host_rate < math.inf:
         yield ("fetch", "per_host_rate"), f"must be 0 (no limit) or more, not {config.fetch.per_host_rate}"
     if config.dead_letters.max_consecutive < 0:
         message = f"must be 0 (stop at the first) or more, not {config.dead_letters.max_consecutive}"
@@ -143,15 +152,15 @@ def _feed(key: Path, feed: FeedConfig) -> Found:
         yield (*key, "id"), message
     if message := url_mistake(feed.url):
         yield (*key, "url"), message
-    if not feed.min_interval > 0:
-        yield (*key, "min_interval"), f"must be more than 0, not {feed.min_interval}"
-    if feed.max_interval < feed.min_interval:
-        yield (*key, "max_interval"), f"{feed.max_interval} is less than min_interval {feed.min_interval}"
+    if message := interval_mistake(feed.min_interval, feed.max_interval):
+        yield (*key, "max_interval"), message
 
 
 def _channel(key: Path, channel: ChannelConfig) -> Found:
     if channel.type == "log":
         return
+    if channel.id == "log":
+        yield (*key, "id"), "the channel log always is of type log; give the webhook another id"
     if channel.url is None:
         yield key, f"channel {channel.id} lacks url"
     elif message := url_mistake(channel.url):
@@ -173,6 +182,9 @@ def _rule(key: Path, rule: RuleConfig, channels: set[str]) -> Found:
     for channel in rule.channels:
         if channel not in channels:
             yield (*key, "channels"), f"no channel {channel!r}; known: {', '.join(sorted(channels))}"
+    for name in ("any", "all", "none"):
+        if any(not word.strip() for word in getattr(rule, name)):
+            yield (*key, name), "holds an empty word; remove it"
     if rule.regex is not None:
         try:
             re.compile(rule.regex)

@@ -5,7 +5,7 @@ Everything here is immutable and knows nothing of I/O. Times are aware datetimes
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -15,6 +15,15 @@ Coverage = Literal["full", "window", "delta"]
 
 Precision = Literal["exact", "minute", "inferred", "unknown"]
 Significance = Literal["cosmetic", "minor", "substantive", "unclassified"]
+
+COPY_TOLERANCE = timedelta(seconds=2)
+"""Between the times of two copies: clocks of one origin's servers, and the one-second grain of HTTP dates."""
+
+LONGEST_AGE_S = 31_536_000.0
+"""An Age beyond a year is a mistake or an attack; it counts as a year."""
+
+LONGEST_INTERVAL_S = 30 * 86_400.0
+"""Between two looks at a feed."""
 
 FAILING_AFTER = 3
 """Consecutive failed looks after which a feed that once worked is failing; one that never worked is at once."""
@@ -79,7 +88,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """A document, read: what a format adapter returns. Entries are newest first."""
+    """A document, read: what a format adapter returns. Entries are newest first.
+
+    ``aside`` are the indexes of entries that stand outside the document's own order (floated to the top, say):
+    they say nothing about how far down the document reaches.
+    """
 
     format: str
     version: int
@@ -87,6 +100,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...] = ()
+    aside: tuple[int, ...] = ()
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +140,20 @@ class CacheInfo(msgspec.Struct, frozen=True, kw_only=True):
     date: datetime | None = None
     last_modified: datetime | None = None
     etag: str | None = None
+
+    def copy_time(self, fetched_at: datetime) -> datetime | None:
+        """When the copy was made at its origin, as far as it was told: the Date, or the Age counted back.
+
+        RFC 9111, 4.2.3: a cache keeps the origin's Date and says in Age how long ago that was.
+        """
+        told = [self.date] if self.date else []
+        if self.age_s:
+            told.append(fetched_at - timedelta(seconds=min(self.age_s, LONGEST_AGE_S)))
+        return min(told, default=None)
+
+    def repeats(self, date: datetime | None) -> bool:
+        """Whether a cache answered, with the very copy of that date: no new look at the origin."""
+        return bool(self.age_s) and self.date is not None and self.date == date
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -202,7 +230,8 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
 
     ``digest`` is that of the last document observation; ``body_hash`` and the validators belong to the response
     it came from, and are sent back byte for byte, to the URL whose digest is ``target`` if that was not the feed's
-    own (a redirect). ``owed`` is how many more unchanged looks are to be written.
+    own (a redirect). ``owed`` is how many more unchanged looks are to be written. ``copy_date`` is the Date of the
+    last copy, ``copy_time`` when the newest copy so far was made; ``behind`` while older ones are served.
     """
 
     generation: str
@@ -217,6 +246,9 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     reader: str | None = None
     live: bool | None = None
     owed: int = 0
+    copy_date: datetime | None = None
+    copy_time: datetime | None = None
+    behind: bool = False
     attempts: int = 0
     failing_since: datetime | None = None
     last_read_at: datetime | None = None

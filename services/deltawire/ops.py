@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from deltawire import telemetry
 from deltawire.config import OpsConfig
+from deltawire.listening import CannotListen
 
 
 async def serve(config: OpsConfig, ready: Callable[[], bool]) -> None:
@@ -18,7 +19,7 @@ async def serve(config: OpsConfig, ready: Callable[[], bool]) -> None:
     ``/livez`` answers while the event loop turns, ``/readyz`` with 503 until ``ready()`` holds.
 
     Raises:
-        OSError: the port is taken.
+        CannotListen: before anything is served.
     """
     if config.port == 0:
         await asyncio.Event().wait()
@@ -37,7 +38,10 @@ async def serve(config: OpsConfig, ready: Callable[[], bool]) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, config.host, config.port).start()
+        try:
+            await web.TCPSite(runner, config.host, config.port).start()
+        except OSError as error:
+            raise CannotListen("ops", config.host, config.port, error) from None
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()

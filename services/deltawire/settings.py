@@ -16,14 +16,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from deltawire import config_rules
+from deltawire import config_rules, variables
 from deltawire.config import Config
 from deltawire.toml_lines import Path as KeyPath
 from deltawire.toml_lines import key_lines
 
 DEFAULT_FILE = "deltawire.toml"
 ENV_PREFIX = "DELTAWIRE_"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Mistake, ...] = ()
 
 
-def load(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+def load(path: str | None = None, environ: Mapping[str, str] = os.environ, *, lenient: bool = False) -> Settings:
     """Read ``path``, else ``./deltawire.toml`` where it exists, else the defaults.
+
+    ``lenient`` is for commands that only look: values whose environment variables are not set here are let through.
 
     Raises:
         ConfigError: with every mistake found.
@@ -65,15 +66,15 @@ def load(path: str | None = None, environ: Mapping[str, str] = os.environ) -> Se
     tree = loader.expand(tree, ())
     loader.take_environment(tree)
     loader.check_types(Config, tree, ())
-    if loader.mistakes:
-        raise ConfigError(loader.mistakes)
     config = msgspec.convert(tree, Config)
     for key, message in config_rules.mistakes(config):
         loader.mistake(key, message)
+    if lenient:
+        loader.mistakes = [m for m in loader.mistakes if m not in loader.unset]
     if loader.mistakes:
-        raise ConfigError(loader.mistakes)
-    warnings = tuple(Mistake(where=loader.where(key), message=m) for key, m in config_rules.warnings(config))
-    return Settings(config=config, origins=loader.origins(tree), path=path, warnings=warnings)
+        raise ConfigError(sorted(loader.mistakes, key=lambda m: loader.line(m)))
+    warnings = [Mistake(where=loader.where(key), message=m) for key, m in config_rules.warnings(config)]
+    return Settings(config=config, origins=loader.origins(tree), path=path, warnings=(*loader.warnings, *warnings))
 
 
 def _read(path: str | None) -> tuple[str, dict[str, Any]]:
@@ -108,7 +109,15 @@ class _Loader:
         self._lines = lines
         self._environ = environ
         self._variables: dict[KeyPath, str] = {}
+        self._doubtful: set[KeyPath] = set()
         self.mistakes: list[Mistake] = []
+        self.unset: list[Mistake] = []
+        self.warnings: list[Mistake] = []
+
+    def line(self, mistake: Mistake) -> int:
+        """The line a mistake stands at, so that mistakes can be told in the order of the file."""
+        _, _, number = mistake.where.rpartition(":")
+        return int(number) if number.isdigit() else 0
 
     def where(self, key: KeyPath) -> str:
         if key in self._variables:
@@ -119,7 +128,13 @@ class _Loader:
         return self._path or "configuration"
 
     def mistake(self, key: KeyPath, message: str) -> None:
-        self.mistakes.append(Mistake(where=self.where(key), message=f"{dotted(key)}: {message}"))
+        """Note a mistake, unless it only follows from one at the same key that is noted already."""
+        if key not in self._doubtful:
+            self.mistakes.append(Mistake(where=self.where(key), message=f"{dotted(key)}: {message}"))
+
+    def _doubt(self, key: KeyPath, message: str) -> None:
+        self.mistake(key, message)
+        self._doubtful.add(key)
 
     def check_keys(self, kind: type, tree: Any, key: KeyPath) -> None:
         """Report every key that does not exist, with the nearest that does, and drop it."""
@@ -148,12 +163,18 @@ class _Loader:
             return [self.expand(item, (*key, index)) for index, item in enumerate(value)]
         if not isinstance(value, str):
             return value
-        for name in _VARIABLE.findall(value):
+        later = len(key) == 3 and key[0] in ("feeds", "series", "channels") and key[2] == "url"
+        for name in variables.NAME.findall(value):
             if name not in self._environ:
-                self.mistake(key, f"the environment variable {name} is not set; set it or write the value itself")
-        if len(key) == 3 and key[0] in ("feeds", "series", "channels") and key[2] == "url":
+                message = f"the environment variable {name} is not set; set it or write the value itself"
+                if later:
+                    self.warnings.append(Mistake(where=self.where(key), message=f"{dotted(key)}: {message}"))
+                else:
+                    self._doubt(key, message)
+                    self.unset.append(self.mistakes[-1])
+        if later:
             return value
-        return _VARIABLE.sub(lambda found: self._environ.get(found[1], ""), value)
+        return variables.NAME.sub(lambda found: self._environ.get(found[1], ""), value)
 
     def take_environment(self, tree: dict[str, Any]) -> None:
         """``DELTAWIRE_<SECTION>__<KEY>`` overrides a single value."""
@@ -177,30 +198,45 @@ class _Loader:
             tree.setdefault(section, {})[name] = value
             self._variables[(section, name)] = f"environment {variable}"
 
-    def check_types(self, kind: Any, value: Any, key: KeyPath) -> None:
-        """Convert each leaf by itself, so that one wrong value does not hide the next."""
-        struct = _struct_in(kind)
+    def check_types(self, struct: type[msgspec.Struct], table: dict[str, Any], key: KeyPath) -> None:
+        """Convert each value by itself, so that one wrong value hides none of the others.
+
+        What is wrong is noted and taken out of ``table``, or replaced where it is required: the rest can be judged.
+        """
+        for field in msgspec.structs.fields(struct):
+            here, kind = (*key, field.name), get_type_hints(struct)[field.name]
+            if field.name in table:
+                if self._is_right(kind, table, field.name, here):
+                    continue
+                del table[field.name]
+            elif field.required:
+                self.mistake(key, f"lacks {field.name}")
+            if field.required:
+                self._doubtful.add(here)
+                table[field.name] = (
+                    "https://placeholder.invalid/" if field.name == "url" else f"placeholder-{id(table)}"
+                )
+
+    def _is_right(self, kind: Any, table: dict[str, Any], name: str, key: KeyPath) -> bool:
+        struct, value = _struct_in(kind), table[name]
         if struct and get_origin(kind) is tuple:
-            if not isinstance(value, list):
+            if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
                 self.mistake(key, f"must be written as [[{dotted(key)}]]")
-                return
+                return False
             for index, item in enumerate(value):
                 self.check_types(struct, item, (*key, index))
         elif struct:
             if not isinstance(value, dict):
                 self.mistake(key, f"must be a table, written as [{dotted(key)}]")
-                return
-            fields = {f.name: f for f in msgspec.structs.fields(struct)}
-            for name, field in fields.items():
-                if name in value:
-                    self.check_types(get_type_hints(struct)[name], value[name], (*key, name))
-                elif field.required:
-                    self.mistake(key, f"lacks {name}")
+                return False
+            self.check_types(struct, value, key)
         else:
             try:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
                 self.mistake(key, _plain(error))
+                return False
+        return True
 
     def origins(self, tree: Mapping[str, Any]) -> dict[str, str]:
         return {dotted(key): self.where(key) for key in _leaves(tree, ())}

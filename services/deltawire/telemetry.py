@@ -15,6 +15,7 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
 
 registry = CollectorRegistry()
 
@@ -62,23 +63,25 @@ def redact(url: str) -> str:
 
 
 def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:
-    """Log to ``stream`` (standard error): one JSON object a line, or coloured text on a terminal."""
+    """Log to ``stream`` (standard error): one JSON object a line, or coloured text on a terminal.
+
+    What libraries log through the standard library (warnings and worse) comes out in the same form.
+    """
     out = stream or sys.stderr
-    shared: list[Any] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if out.isatty():
-        renderers: list[Any] = [structlog.dev.ConsoleRenderer()]
+        renderers: list[Processor] = [structlog.dev.ConsoleRenderer()]
     else:
         renderers = [
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.EventRenamer("event"),
-            structlog.processors.JSONRenderer(serializer=lambda obj, **_: orjson.dumps(obj, default=str).decode()),
+            structlog.processors.JSONRenderer(serializer=_json_line),
         ]
     structlog.configure(
-        processors=shared + renderers,
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
@@ -109,3 +112,9 @@ class _Libraries(logging.Handler):
             detail=record.getMessage(),
             exc_info=record.exc_info,
         )
+
+
+def _json_line(fields: dict[str, Any], **_: object) -> str:
+    """When, how grave and what first: so that a person finds them."""
+    first = {key: fields[key] for key in ("timestamp", "level", "event") if key in fields}
+    return orjson.dumps(first | fields, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS).decode()

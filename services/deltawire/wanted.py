@@ -9,11 +9,14 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 
 from deltawire.config import FeedConfig
 from deltawire.log.port import Log, Outgoing, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Feed
+
+logger = structlog.get_logger()
 
 
 async def read(log: Log, topics: Topics) -> dict[str, Feed]:
@@ -25,7 +28,10 @@ async def read(log: Log, topics: Topics) -> dict[str, Feed]:
         if record.value is None:
             feeds.pop(record.key, None)
         else:
-            feeds[record.key] = msgspec.json.decode(record.value, type=Feed)
+            try:
+                feeds[record.key] = msgspec.json.decode(record.value, type=Feed)
+            except msgspec.DecodeError as error:
+                logger.warning("feeds.unreadable", feed=record.key, outcome="skipped", error=str(error))
     return dict(sorted(feeds.items()))
 
 
@@ -90,7 +96,7 @@ def slug(url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "feed").removeprefix("www.")
     path = re.sub(r"\.(html?|xml|json|rss|atom|php|txt)$", "", parts.path.rstrip("/"))
-    return re.sub(r"[^a-z0-9]+", "-", f"{host}{path}".lower()).strip("-")[:80].rstrip("-")
+    return re.sub(r"[^a-z0-9]+", "-", f"{host}{path}".lower()).strip("-")[:80].rstrip("-") or "feed"
 
 
 def _free(base: str, taken: Collection[str]) -> str:

@@ -223,7 +223,7 @@ async def test_variables_in_the_url_are_filled_in_for_the_request_only(
     monkeypatch.delenv("DW_TEST_PATH", raising=False)
     await desk.deliver_due()
     assert [d.answer for d in await deliveries(store)] == [
-        "the environment variable DW_TEST_PATH in the channel's url is not set"
+        "the URL needs the environment variable DW_TEST_PATH, which is not set; set it where deltawire is started"
     ]
     monkeypatch.setenv("DW_TEST_PATH", "hook")
     clock.now += timedelta(minutes=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -84,14 +84,17 @@ class Desk:
         title: str | None = "Blog",
         version: int = 1,
         cache: CacheInfo | None = None,
+        aside: tuple[int, ...] = (),
+        order: Literal["newest-first", "unordered"] = "newest-first",
     ) -> Document:
         """A look whose document shows the entries, newest first."""
         reading = Reading(
             format="test",
             version=version,
-            feed=FeedMeta(title=title, live=live),
+            feed=FeedMeta(title=title, live=live, order=order),
             coverage=coverage,
             entries=tuple(entries),
+            aside=aside,
         )
         self.digest = hashlib.sha256(msgspec.json.encode(reading)).hexdigest()
         return Document(**self._common(), reading=reading, digest=self.digest, cache=cache or CacheInfo())
@@ -99,9 +102,9 @@ class Desk:
     def show(self, *entries: Entry, **options: Any) -> list[Event]:
         return self.look(self.document(entries, **options))
 
-    def again(self) -> list[Event]:
+    def again(self, *, cache: CacheInfo | None = None) -> list[Event]:
         """An unchanged look."""
-        return self.look(Unchanged(**self._common(), digest=self.digest))
+        return self.look(Unchanged(**self._common(), digest=self.digest, cache=cache or CacheInfo()))
 
     def fail(self, attempts: int, *, ever_read: bool = True) -> list[Event]:
         common = self._common()

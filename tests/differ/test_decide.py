@@ -221,6 +221,75 @@ def test_an_older_copy_from_a_cache_changes_nothing() -> None:
         assert desk.reasons() == ["stale"]
 
 
+def test_a_refused_copy_that_proves_current_is_accepted_after_all() -> None:
+    desk = Desk()
+    a, b, c = (entry(n, minute=m) for m, n in enumerate("abc"))
+    desk.show(c, a, cache=CacheInfo(date=START))
+    desk.show(c, b, a, cache=CacheInfo(date=START + timedelta(seconds=30)))
+    assert desk.show(c, a, cache=CacheInfo(date=START + timedelta(seconds=5))) == []
+    assert desk.reasons() == ["stale"]
+    later = CacheInfo(date=START + timedelta(seconds=60))
+    assert desk.again(cache=later) == []
+    assert desk.reasons() == ["removal-pending"]
+    assert kinds(desk.again(cache=CacheInfo(date=START + timedelta(seconds=70)))) == ["entry.removed"]
+
+
+def test_an_absurd_age_is_a_year_at_most() -> None:
+    desk = Desk()
+    desk.show(entry("a"), cache=CacheInfo(age_s=1e300))
+    assert kinds(desk.show(entry("a", "Edited."))) == ["entry.updated"]
+
+
+def test_a_cache_that_answers_with_the_same_copy_confirms_nothing() -> None:
+    desk = Desk()
+    desk.show(entry("b"), entry("a"))
+    desk.show(entry("b"), cache=CacheInfo(date=START, age_s=5))
+    for age in (6, 7, 8):
+        assert desk.again(cache=CacheInfo(date=START, age_s=age)) == []
+    assert kinds(desk.again(cache=CacheInfo(date=START + timedelta(seconds=30), age_s=1))) == ["entry.removed"]
+
+
+def test_an_old_entry_floated_to_the_top_does_not_stretch_the_window() -> None:
+    desk = Desk()
+    entries = [entry(f"e{n}", minute=n) for n in range(9)][::-1]
+    sticky = entries[-1]
+    desk.show(*entries[2:6], sticky, coverage="window", aside=(4,))
+    desk.show(*entries[1:5], sticky, coverage="window", aside=(4,))
+    assert desk.reasons() == ["left-window"]
+
+
+def test_nothing_follows_from_what_is_missing_in_a_window_without_an_order() -> None:
+    desk = Desk()
+    a, b, c = (entry(n, minute=m) for m, n in enumerate("abc"))
+    desk.show(c, b, a, coverage="window", order="unordered")
+    desk.show(c, a, coverage="window", order="unordered")
+    assert desk.reasons() == ["left-window"]
+
+
+def test_a_feed_whose_end_signal_goes_has_reopened() -> None:
+    desk = Desk()
+    desk.show(entry("a"), live=False)
+    assert kinds(desk.show(entry("a"), live=None)) == ["feed.started"]
+    desk.retire("gone")
+    assert kinds(desk.show(entry("a"), live=None)) == ["feed.started"]
+
+
+def test_notes_stay_bounded_while_an_entry_comes_and_goes() -> None:
+    desk = Desk()
+    for _ in range(50):
+        desk.show(entry("b"), entry("a"))
+        desk.show(entry("b"))
+    assert max(len(known.notes) for known in desk.known.values()) <= 10
+
+
+def test_thousands_of_changed_identities_are_decided_in_one_pass() -> None:
+    desk = Desk()
+    desk.show(*(entry(f"old{n}", f"Text {n}", minute=n) for n in range(5000, 0, -1)))
+    events = desk.show(*(entry(f"new{n}", f"Text {n}", minute=n) for n in range(5000, 0, -1)))
+    assert len(events) == 5000
+    assert len(desk.again()) == 5000
+
+
 def test_the_age_of_a_copy_counts_back() -> None:
     desk = Desk()
     desk.show(entry("b", minute=2), entry("a", minute=1), cache=CacheInfo(age_s=1))

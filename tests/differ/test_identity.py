@@ -60,3 +60,19 @@ def test_a_source_id_on_several_entries_is_no_identity() -> None:
 def test_an_id_is_the_same_wherever_the_entry_is_first_seen() -> None:
     assert new_id(entry("a", "One.")) == new_id(entry("a", "Two."))
     assert new_id(entry("a")) != new_id(entry("b"))
+
+
+def test_a_source_id_that_several_known_entries_have_decides_nothing() -> None:
+    a = entry("page", "Four people were rescued from the roof.", minute=1)
+    b = entry("page", "The market square is under water.", minute=2)
+    memory = known(b, a)
+    (newer, older) = memory
+    assert ids(memory, a) == [older]
+    assert ids(memory, b) == [newer]
+
+
+def test_long_texts_without_ids_are_compared_within_a_bound() -> None:
+    words = [f"word{n} " for n in range(2000)]
+    before = [entry("x", "".join(words[n:] + words[:n]), minute=0, source_id=None) for n in range(200)]
+    after = [entry("x", e.content_text.replace("word7 ", "seven "), minute=0, source_id=None) for e in before]
+    assert len(set(ids(known(*before), *after))) == 200

@@ -53,7 +53,12 @@ class Deployment:
     async def start(self, *urls: str) -> None:
         """Start, and wait for the page's address."""
         self.process = await asyncio.create_subprocess_exec(
-            COMMAND, "run", *urls, cwd=self.folder, stderr=asyncio.subprocess.PIPE
+            COMMAND,
+            "run",
+            *urls,
+            cwd=self.folder,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
         started = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read(self.process, started))
@@ -64,8 +69,8 @@ class Deployment:
         async for line in process.stderr:
             self._log.write(line)
             self._log.flush()
-            if line.startswith(b"deltawire: the page is at ") and not started.done():
-                started.set_result(line.split()[-1].decode())
+            if b'"event":"gateway.started"' in line and not started.done():
+                started.set_result(orjson.loads(line)["address"])
         if not started.done():
             started.set_exception(AssertionError(f"deltawire run ended: {self.log()[-2000:]}"))
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
-from deltawire.formats.content import MAX_HTML, from_html, from_markup, from_text
+from deltawire.formats.content import MAX_HTML, Content, from_html, from_markup, from_text
 from deltawire.formats.text import decode, is_relative_time, line
 from deltawire.formats.urls import canonical_image, canonical_url
 
@@ -119,15 +120,48 @@ def test_nul_control_characters_and_lone_surrogates_are_stripped() -> None:
 
 
 def test_html_beyond_the_cap_is_cut_and_noted() -> None:
-    content = from_html("<p>word</p>" * (MAX_HTML // 8))
+    content = from_html("<p>word</p>" * (MAX_HTML // 11 + 2))
     assert [problem.code for problem in content.problems] == ["content-cut"]
-    assert 0 < len(content.html) <= MAX_HTML
+    assert MAX_HTML - 11 < len(content.html) <= MAX_HTML + 11
+
+
+LONG = "word " * (MAX_HTML // 5 + 10)
+LONG_BODIES = {
+    "a paragraph": f"<p>{LONG}</p>",
+    "an unclosed paragraph": f"<p>{LONG}",
+    "text": LONG,
+    "text with a lesser-than": f"1 < 2 {LONG}",
+    "text after a picture as an address": f'<p><img src="data:image/png;base64,{"A" * MAX_HTML}">word</p>',
+    "text after a comment": f"<!--{LONG}--><p>word</p>",
+    "text after white space": "\n" * MAX_HTML + "word",
+}
+
+
+@pytest.mark.parametrize("body", LONG_BODIES.values(), ids=LONG_BODIES.keys())
+@pytest.mark.parametrize("canonical", [from_html, from_markup])
+def test_no_body_becomes_empty_because_it_is_long(canonical: Callable[[str], Content], body: str) -> None:
+    before = time.process_time()
+    content = canonical(body)
+    assert time.process_time() - before < 3
+    assert len(content.text) >= (MAX_HTML - 10 if body.count("word") > 1 and "-->" not in body else 4)
+    assert content.html.startswith("<p>")
+
+
+def test_wide_characters_up_to_the_cap_are_all_kept() -> None:
+    content = from_html(f"<p>{'漢' * (MAX_HTML - 7)}</p>")
+    assert content.text.count("漢") == MAX_HTML - 7
+
+
+def test_a_cut_that_falls_inside_a_tag_costs_no_text() -> None:
+    for tail in ("<", "</", "</p", "<i", "<!"):
+        filling = "x" * (MAX_HTML - 3 - len(tail))
+        assert from_html(f"<p>{filling}{tail}i>y</i>").html == f"<p>{filling}</p>"
 
 
 @pytest.mark.parametrize(
     "bomb",
     [
-        "<font size=1>x" * 20_000,
+        "<font size=1>x" * (MAX_HTML // 14),
         "<div>x" * 40_000,
         "<a><div>x" * 20_000,
         "<b><i>x" * 20_000,
@@ -155,6 +189,10 @@ def test_a_tag_cut_in_two_at_the_end_costs_no_text(tail: str) -> None:
     content = from_html("<p>kept <b>bold</b></p>" + tail)
     assert content.html == "<p>kept <b>bold</b></p>"
     assert not content.problems
+
+
+def test_what_html_cannot_nest_like_that_is_repaired() -> None:
+    assert from_html("<td>cell</td>").html == "cell"
 
 
 def test_canonical_html_is_a_fixed_point() -> None:

@@ -28,7 +28,7 @@ def test_rss_is_read_whole() -> None:
     )
     assert ferry.content_text == "All six sailings are off. Timetable"
     assert ferry.authors == ("Ada Quill",)
-    assert ferry.labels == ("key event", "ferries")
+    assert ferry.labels == ("ferries", "key event")
     assert ferry.language == "en-gb"
     assert (ferry.published_at, ferry.published_precision, ferry.updated_at) == (
         utc("2025-03-03T10:30:00"),
@@ -89,6 +89,20 @@ def test_an_item_without_guid_and_link_has_no_identity() -> None:
 
 def test_an_empty_feed_has_no_entries() -> None:
     assert read_doc("<rss version='2.0'><channel><title>T</title></channel></rss>").entries == ()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<rss></rss>",
+        "<feed/>",
+        "<rss version='2.0'><channel/></rss>",
+        "<rss><channel><title>T</title> & <b></channel></rss>",
+        "<rss>" + "<a " * 1000 + "</rss>",
+    ],
+)
+def test_an_empty_or_broken_feed_without_items_is_refused(document: str) -> None:
+    assert refusal(document, "rss")[0] in ("malformed", "cut-off", "not-a-live-blog")
 
 
 @pytest.mark.parametrize("format_", ["auto", "rss", "atom"])
@@ -214,3 +228,31 @@ def test_oldest_first_feeds_come_out_newest_first() -> None:
     reading = read_doc(swapped)
     assert reading.feed.order == "oldest-first"
     assert reading.entries == read_doc(RSS).entries
+
+
+def test_items_that_share_a_guid_but_nothing_else_are_all_kept() -> None:
+    def item(minute: int, text: str) -> str:
+        return (
+            f"<item><guid>https://page.example/</guid><pubDate>Mon, 03 Mar 2025 10:{minute}:00 GMT</pubDate>"
+            f"<description>{text}</description></item>"
+        )
+
+    items = item(30, "Ferry cancelled.") + item(20, "Wind rises.") + item(10, "Gates shut.") + item(10, "Gates open.")
+    reading = read_doc(f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>')
+    assert [e.content_text for e in reading.entries] == ["Ferry cancelled.", "Wind rises.", "Gates shut."]
+    assert [p.code for p in reading.problems] == ["duplicate-id"] * 3
+
+
+def test_items_that_share_a_guid_and_have_no_time_are_all_kept() -> None:
+    items = "".join(f"<item><guid>g</guid><title>{n}</title><description>{n}</description></item>" for n in "abc")
+    reading = read_doc(f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>')
+    assert [e.content_text for e in reading.entries] == ["a", "b", "c"]
+
+
+def test_the_order_of_categories_says_nothing() -> None:
+    def labels(*names: str) -> tuple[str, ...]:
+        terms = "".join(f"<category>{name}</category>" for name in names)
+        item = f"<item><guid>a</guid>{terms}<description>x</description></item>"
+        return read_doc(f'<rss version="2.0"><channel><title>t</title>{item}</channel></rss>').entries[0].labels
+
+    assert labels("Summary", "pinned") == labels("pinned", "summary") == ("pinned", "summary")

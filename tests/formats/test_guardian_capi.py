@@ -73,7 +73,7 @@ def test_a_blog_without_blocks_yet_has_no_entries() -> None:
 def test_blocks_come_out_newest_first() -> None:
     reading = read_doc(blocks(block(1), block(3), block(2)))
     assert [entry.content_text for entry in reading.entries] == ["Block 3", "Block 2", "Block 1"]
-    assert reading.feed.order == "unordered"
+    assert (reading.feed.order, reading.aside) == ("newest-first", (2,))
 
 
 @pytest.mark.parametrize(

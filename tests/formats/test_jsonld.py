@@ -63,6 +63,11 @@ def test_a_single_update_may_stand_without_a_list() -> None:
     assert ids(blog(liveBlogUpdate=blog()["liveBlogUpdate"][0])) == ["b2"]
 
 
+def test_a_page_that_quotes_another_format_is_still_a_page() -> None:
+    quoted = '<pre>{"version": "https://jsonfeed.org/version/1.1", "response": {}} &lt;rss&gt;</pre>'
+    assert ids(page(blog()).replace("<body>", "<body>" + quoted)) == ["b2", "b1"]
+
+
 def test_scripts_in_comments_are_not_read() -> None:
     hidden = '<!-- <script type="application/ld+json">{"@type": "LiveBlogPosting"</script> -->'
     assert ids(page(blog()).replace("<body>", "<body>" + hidden)) == ["b2", "b1"]
@@ -168,6 +173,39 @@ def test_places_on_the_page_are_no_identities() -> None:
 def test_ids_that_count_up_with_the_times_are_identities() -> None:
     counted = [{"url": f"{URL}#post{number}", "datePublished": f"2025-03-03T10:0{number}:00Z"} for number in (1, 2, 3)]
     assert ids(blog(liveBlogUpdate=counted)) == ["post3", "post2", "post1"]
+
+
+def test_ids_that_count_up_stay_identities_when_two_updates_share_a_minute() -> None:
+    clocks = ("10:01", "10:02", "10:03", "10:03")
+    counted = [
+        {"url": f"{URL}#post{number}", "datePublished": f"2025-03-03T{clock}Z"}
+        for number, clock in enumerate(clocks, 1)
+    ]
+    assert ids(blog(liveBlogUpdate=counted)) == ["post4", "post3", "post2", "post1"]
+    assert ids(blog(liveBlogUpdate=counted[2:])) == ["post3", "post4"]
+    for update in counted:
+        update["datePublished"] = "2025-03-03T10:01Z"
+    assert ids(blog(liveBlogUpdate=counted)) == [None] * 4
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_place_of_a_single_update_is_no_identity(first: int) -> None:
+    update = {"url": f"{URL}#post{first}", "datePublished": "2025-03-03T10:01Z"}
+    assert ids(blog(liveBlogUpdate=[update])) == [None]
+    assert ids(blog(liveBlogUpdate=[update | {"url": f"{URL}#post{first + 2}"}])) == [f"post{first + 2}"]
+
+
+def test_the_address_of_an_update_does_not_tell_its_place() -> None:
+    counted = [
+        {"url": f"{URL}#post1"},
+        {"@id": "#post2", "url": f"{URL}#post2", "articleBody": '<a href="#map">Map</a>'},
+        {"@id": f"{URL}#post3", "url": f"{URL}/three#photo"},
+        {"@id": "#post4"},
+    ]
+    entries = read_doc(blog(liveBlogUpdate=counted)).entries
+    assert [entry.source_id for entry in entries] == [None] * 4
+    assert [entry.url for entry in entries] == [URL, URL, f"{URL}/three#photo", None]
+    assert [link.url for link in entries[1].links] == [f"{URL}#map"]
 
 
 def test_times_and_headlines_of_the_article_are_not_trusted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deltawire.formats.base import Raw, Unreadable
-from deltawire.formats.registry import FORMATS, detect
+from deltawire.formats.registry import FORMATS, detect, read
 from deltawire.model import Reading
 from formats.docs import ATOM, JSON_FEED, RSS, URL, block, blog, capi, page
 from formats.test_guardian_capi import BODY
@@ -136,6 +137,38 @@ def test_no_value_of_another_type_makes_a_json_adapter_raise(data: st.DataObject
     for node, key in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=3)):
         node[key] = data.draw(VALUES)
     attempt(name, json.dumps(document).encode())
+
+
+BOMBS: dict[str, str] = {
+    "clocks of blocks": json.dumps(
+        capi(fields={"body": '<div class="block">' + '<p class="published-time">' * 50_000 + "</div>"})
+    ),
+    "attributes of clocks": json.dumps(
+        capi(fields={"body": '<div class="block"><p ' + 'class="x ' * 100_000 + "></div>"})
+    ),
+    "divs": json.dumps(capi(fields={"body": "<div " * 200_000})),
+    "scripts": '<script type="application/ld+json">{</script>' * 20_000,
+    "script starts": "<script " * 100_000,
+    "comments": "<!--" * 200_000,
+    "titles": "<html>" + "<title" * 100_000,
+    "spaces in a script": '<script type="application/ld+json">{' + " " * 500_000 + "x</script>",
+    "escaped markup": json.dumps(blog(liveBlogUpdate=[{"articleBody": "&lt;a" * 100_000}])),
+    "endless time": json.dumps(blog(liveBlogUpdate=[{"datePublished": "1" * 500_000}])),
+    "processing instructions": "<?a?>" * 100_000 + "<rss>",
+    "document types": "<!DOCTYPE rss [" * 50_000,
+    "sections": "<rss>" + "<![CDATA[" * 100_000,
+    "brackets": "[" * 500_000,
+    "objects": '{"a":' * 200_000,
+    "words": "Updated at 9.00am GMT at " * 20_000,
+}
+
+
+@pytest.mark.parametrize("document", BOMBS.values(), ids=BOMBS.keys())
+def test_no_document_takes_more_than_its_size_justifies(document: str) -> None:
+    before = time.process_time()
+    with contextlib.suppress(Unreadable):
+        read(Raw(body=document.encode(), url=URL))
+    assert time.process_time() - before < 3
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))

@@ -10,6 +10,7 @@ import pytest
 
 from deltawire.config import GatewayConfig
 from deltawire.gateway import service
+from deltawire.listening import CannotListen
 from gateway.rig import TOPICS, Desk, desk
 
 
@@ -42,7 +43,7 @@ async def test_it_serves_on_any_free_port_and_stops_at_once_with_open_streams(ri
 async def test_a_busy_port_is_told_in_one_sentence(rig: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(service.CannotListen) as refused:
+        with pytest.raises(CannotListen) as refused:
             await service.run(rig.log, TOPICS, rig.store, GatewayConfig(port=port))
     assert str(refused.value) == (
         f"port {port} on 127.0.0.1 is in use by another program: stop that one, "
@@ -52,7 +53,7 @@ async def test_a_busy_port_is_told_in_one_sentence(rig: Desk) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
 async def test_a_host_that_is_not_this_machine_is_told_in_one_sentence(rig: Desk, host: str) -> None:
-    with pytest.raises(service.CannotListen, match=f"{host} is no address of this machine: set gateway.host"):
+    with pytest.raises(CannotListen, match=f"{host} is no address of this machine: set gateway.host"):
         await service.run(rig.log, TOPICS, rig.store, GatewayConfig(host=host, port=0))
 
 

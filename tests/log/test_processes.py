@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from deltawire.log.port import Log, LogError, OutcomeUnknown
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.sqlite_guest import SqliteGuest
 from deltawire.log.topics import Topics
-from log.contract import DEADLINE, everything, out, take
+from log.contract import DEADLINE, everything, out, take, until
 
 TOPICS = Topics()
 
@@ -159,6 +160,25 @@ async def test_a_child_of_a_killed_owner_keeps_nothing(path: Path) -> None:
             await (await SqliteLog.open(path, TOPICS)).close()
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+async def test_an_owner_that_closes_answers_what_it_has_begun_to_write(path: Path) -> None:
+    log = await SqliteLog.open(path, TOPICS)
+    guest = SqliteGuest(path, TOPICS)
+    hold = threading.Event()
+    held = asyncio.create_task(log._committer.submit(lambda _: hold.wait(DEADLINE)))
+    appending = asyncio.create_task(guest.append([event(b"1")]))
+
+    async def is_writing() -> bool:
+        return bool(log._server and log._server._writing)
+
+    await until(is_writing)
+    closing = asyncio.create_task(log.close())
+    await asyncio.sleep(0)
+    hold.set()
+    await asyncio.gather(held, appending, closing)
+    assert await values(guest) == [b"1"]
+    await guest.close()
 
 
 async def test_guests_that_append_at_once_all_succeed(path: Path) -> None:

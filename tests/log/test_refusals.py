@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from contextlib import closing
@@ -14,6 +15,7 @@ from deltawire.log.owner import Lock
 from deltawire.log.port import LogError
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.sqlite_guest import SqliteGuest
+from deltawire.log.sqlite_schema import open_for_reading, open_for_writing
 from deltawire.log.topics import Topics
 from log.contract import everything, out
 
@@ -142,6 +144,22 @@ async def test_a_refusal_leaves_the_log_free_for_others(tmp_path: Path) -> None:
     log = await SqliteLog.open(path, TOPICS)
     assert await everything(log, TOPICS.events) == []
     await log.close()
+
+
+def look_until_it_is_there(path: Path) -> None:
+    while (connection := open_for_reading(path)) is None:
+        pass
+    connection.execute("SELECT count(*) FROM records")
+    connection.close()
+
+
+async def test_a_log_that_is_being_made_confuses_nobody(tmp_path: Path) -> None:
+    for number in range(40):
+        path = tmp_path / f"{number}.db"
+        looking = [asyncio.create_task(asyncio.to_thread(look_until_it_is_there, path)) for _ in range(2)]
+        connection, _ = await asyncio.to_thread(open_for_writing, path, TOPICS, 1)
+        await asyncio.gather(*looking)
+        connection.close()
 
 
 async def test_an_empty_file_is_a_new_log(tmp_path: Path) -> None:

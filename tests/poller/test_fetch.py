@@ -10,7 +10,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-import brotli  # type: ignore[import-untyped]
+import brotli
 import pytest
 
 from deltawire.poller.outcome import Failure, Validators

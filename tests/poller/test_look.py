@@ -345,3 +345,29 @@ def test_a_detail_is_bounded_and_can_be_written() -> None:
     story = Story()
     story.look(failure(detail="\ud800" + "long " * 1000))
     assert len(msgspec.json.encode(story.state)) < 4000
+
+
+def dated(body_hash: str, seconds: float, age: float | None = None) -> Fetched:
+    return fetched(body_hash, cache=CacheInfo(date=NOW + timedelta(seconds=seconds), age_s=age))
+
+
+def test_what_a_cache_repeats_is_no_look_at_the_origin() -> None:
+    story = Story()
+    story.look(dated("b", 0, age=1), document("a"))
+    for age in (61.0, 121.0):
+        story.look(dated("b", 0, age=age))
+    assert (story.kinds, story.state.owed) == (["document"], 3)
+    story.look(dated("b", 180, age=1))
+    assert (story.kinds, story.state.owed) == (["document", "unchanged"], 2)
+
+
+def test_copies_that_were_behind_are_told_of_again_once_they_are_current() -> None:
+    story = Story()
+    story.look(dated("new", 600), document("a", "b"))
+    story.look(dated("old", 100), document("a"))
+    for second in range(101, 107):
+        story.look(dated("old", second))
+    assert story.kinds == ["document", "document", *["unchanged"] * 3]
+    for second in range(700, 706):
+        story.look(dated("old", second))
+    assert story.kinds == ["document", "document", *["unchanged"] * 6]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -216,6 +217,30 @@ async def test_a_feed_removed_while_no_poller_ran_is_retired_at_the_next_start(s
     async with site.poller():
         await asyncio.sleep(0)
     assert (await site.kinds()).count("Retired") == 1
+
+
+async def test_a_feed_added_again_while_no_poller_ran_is_retired_first(site: Deployment) -> None:
+    site.origin.serve("/feed", page("a"))
+    await site.add(generation="g1")
+    async with site.poller():
+        await site.until(has(Document))
+    await site.add(generation="g2")
+    async with site.poller():
+        await site.until(has(Document, 2))
+    seen = [(type(look).__name__, look.feed.generation) for look in await site.observations()]
+    assert ("Retired", "g1") in seen
+    assert seen.index(("Retired", "g1")) < seen.index(("Document", "g2"))
+
+
+async def test_a_look_begins_after_the_last_one_whatever_the_clock_says(site: Deployment) -> None:
+    site.origin.serve("/feed", *[page("a")] * 3, page("b", "a"))
+    await site.add()
+    async with site.poller():
+        await site.until(has(Document))
+    async with site.poller(clock=lambda: datetime.now(UTC) - timedelta(hours=1)):
+        await site.until(has(Document, 2))
+    begun = [look.began_at for look in await site.observations()]
+    assert begun == sorted(begun)
 
 
 async def test_a_feed_added_again_is_written_again(site: Deployment) -> None:

@@ -96,7 +96,7 @@ async def test_state_changes_and_only_they_are_warnings_that_say_what_to_do(site
             await site.until(lambda seen: has(Failed, 5)(seen) and isinstance(seen[-1], Unchanged))
             await asyncio.sleep(0)
     warnings = [line for line in logs if line["log_level"] == "warning"]
-    assert [(line["event"], line["before"], line["state"], line["attempts"]) for line in warnings] == [
+    assert [(line["event"], line["from"], line["to"], line["attempts"]) for line in warnings] == [
         ("feed.state", "ok", "retrying", 1),
         ("feed.state", "retrying", "failing", 3),
     ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 import aiohttp
 import structlog
 
+from deltawire import variables
 from deltawire.alerting import webhook
 from deltawire.alerting.schedule import Answer
 from deltawire.config import ChannelConfig
@@ -20,8 +19,6 @@ logger = structlog.get_logger()
 
 LOG = "log"
 """The id of the channel that always exists."""
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Channel(Protocol):
@@ -73,14 +70,11 @@ class WebhookChannel:
         self._session = session
 
     async def send(self, alert: Alert, now: datetime) -> Answer:
-        missing = [name for name in _VARIABLE.findall(self._url) if name not in os.environ]
-        if missing:
-            return Answer(ok=False, text=f"the environment variable {missing[0]} in the channel's url is not set")
-        return await webhook.post(self._session, _expand(self._url, os.environ), self._key, alert, now)
-
-
-def _expand(url: str, environ: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda found: environ[found[1]], url)
+        try:
+            url, _ = variables.expand(self._url)
+        except variables.MissingVariable as error:
+            return Answer(ok=False, text=str(error))
+        return await webhook.post(self._session, url, self._key, alert, now)
 
 
 def make_channels(configs: Sequence[ChannelConfig], session: aiohttp.ClientSession) -> dict[str, Channel]:

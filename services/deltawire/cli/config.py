@@ -38,12 +38,14 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def hidden(key: str, value: Any) -> Any:
-    """The value without its secret: a password in a URL, or all of a value that is one."""
+    """The value without its secret: a password or a query in a URL, or all of a value that is one."""
     if not isinstance(value, str):
         return value
     if key.rpartition(".")[2] in SECRETS:
         return "***"
     parts = urlsplit(value)
     if parts.password:
-        return value.replace(f":{parts.password}@", ":***@", 1)
+        value = value.replace(f":{parts.password}@", ":***@", 1)
+    if parts.query:
+        value = value.replace(f"?{parts.query}", "?***", 1)
     return value

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -32,9 +31,9 @@ from deltawire.settings import Settings
 
 FOLDER = Path("var/demo")
 FEEDS = (
-    ("harbour", "/harbour.html", ("weather", "local")),
+    ("harbour", "/harbour/capi.json", ("weather", "local")),
     ("cup", "/cup.rss", ("sport",)),
-    ("rail", "/rail/capi.json", ("travel", "local")),
+    ("rail", "/rail.html", ("travel", "local")),
 )
 RULES = (
     RuleConfig(id="people-in-danger", any=("rescued", "missing", "injured"), significance=("substantive",)),
@@ -45,14 +44,23 @@ RULES = (
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
-    told = [load(key, datetime.now(UTC).date()) for key in STORIES]
+    # Yesterday, so that none of the day's entries lies in the future, whatever the time is now.
+    told = [load(key, datetime.now(UTC).date() - timedelta(days=1)) for key in STORIES]
     minutes = max(story.length for story in told) / arguments.speed / 60
     await _fresh(FOLDER)
     telemetry.configure_logging()
     async with serve(stories(told, speed=arguments.speed)) as address:
-        print(f"demo: three invented live blogs play for {minutes:.0f} minutes at {address}/", file=sys.stderr)
+        print(f"Three invented live blogs play for {minutes:.1f} minutes at {address}/", flush=True)
         config = configuration(address, settings.config.gateway)
+        ending = asyncio.create_task(_say_when_over(minutes))
         await run.serve(msgspec.structs.replace(settings, config=config), [])
+        ending.cancel()
+    run.leave()
+
+
+async def _say_when_over(minutes: float) -> None:
+    await asyncio.sleep(minutes * 60)
+    print("The play is over; the page stays until Ctrl-C", flush=True)
 
 
 def configuration(publisher: str, gateway: GatewayConfig) -> Config:

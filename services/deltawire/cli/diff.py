@@ -12,6 +12,7 @@ from deltawire.differ.decide import decide
 from deltawire.differ.emit import emit
 from deltawire.differ.state import Known, Policy
 from deltawire.events import Event
+from deltawire.formats import registry
 from deltawire.formats.base import Unreadable
 from deltawire.model import Document, FeedRef, Reading
 from deltawire.settings import Settings
@@ -24,7 +25,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     readings: list[Reading] = []
     for path in (arguments.old, arguments.new):
         try:
-            readings.append(documents.read(documents.saved(path), arguments.format))
+            readings.append(registry.read(documents.saved(path), arguments.format))
         except Unreadable as error:
             raise Failure(f"{path}: {error}") from None
     for event in between(*readings, now=datetime.now(UTC), source=settings.config.events.source):

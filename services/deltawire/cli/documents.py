@@ -1,19 +1,20 @@
-"""Documents named on the command line: files and URLs, read."""
+"""Documents named on the command line: files and URLs."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from deltawire.cli.main import Failure, Misuse
 from deltawire.config import FetchConfig
-from deltawire.formats import registry
 from deltawire.formats.base import Raw
-from deltawire.model import Reading
 from deltawire.poller.once import FetchFailed, fetch_once
 
 
 def saved(path: str) -> Raw:
-    """A saved document. Nothing is known of when and from where it came."""
+    """A saved document, ``-`` being standard input. Nothing is known of when and from where it came."""
+    if path == "-":
+        return Raw(body=sys.stdin.buffer.read(), url="stdin:")
     try:
         body = Path(path).read_bytes()
     except OSError as error:
@@ -28,15 +29,3 @@ async def fetched(url: str, config: FetchConfig) -> Raw:
         return await fetch_once(url, config)
     except FetchFailed as error:
         raise Failure(str(error)) from None
-
-
-def read(raw: Raw, format_: str) -> Reading:
-    """Read a document.
-
-    Raises:
-        Misuse: there is no such format.
-        Unreadable: see there.
-    """
-    if format_ != "auto" and format_ not in registry.FORMATS:
-        raise Misuse(f"there is no format {format_!r}; known: auto, {', '.join(registry.FORMATS)}")
-    return registry.read(raw, format_)

@@ -68,11 +68,13 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
 
 async def _add(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:
     feed_id = arguments.id or wanted.named(arguments.url, feeds)
-    for mistake in (config_rules.feed_id_mistake(feed_id), config_rules.url_mistake(arguments.url)):
+    for mistake in (
+        config_rules.feed_id_mistake(feed_id),
+        config_rules.url_mistake(arguments.url),
+        config_rules.interval_mistake(arguments.min_interval, arguments.max_interval),
+    ):
         if mistake:
             raise Misuse(f"feeds add: {mistake}")
-    if not 0 < arguments.min_interval <= arguments.max_interval:
-        raise Misuse("feeds add: --min-interval must be more than 0 and at most --max-interval")
     if feed_id in feeds:
         raise Failure(f"feed {feed_id} is already followed; remove it first, or give this one another --id")
     feed = Feed(

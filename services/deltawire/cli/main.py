@@ -6,16 +6,22 @@ import argparse
 import asyncio
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn, get_args
 
 import deltawire
 from deltawire import telemetry
+from deltawire.config import FormatName
 from deltawire.log.port import LogError
 from deltawire.settings import ConfigError, Settings, load
 from deltawire.store.port import StoreError
 
 OK, FAILED, USAGE = 0, 1, 2
+
+LENIENT = frozenset({"tail", "check", "diff", "explain", "feeds", "dead-letters"})
+"""Commands that only look, or speak to the process that runs: a secret that is not set here does not stop them."""
 
 
 class Failure(Exception):
@@ -45,13 +51,22 @@ Logs go to standard error; one JSON object a line when that is no terminal.
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="deltawire",
         description="Live blogs in, change events out.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _config_argument(root)
+    root.set_defaults(config=None)
     root.add_argument("--version", action="version", version=f"deltawire {deltawire.__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -66,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(module=module, function=function)
-        added.add_argument("--config", metavar="FILE", help="configuration (default: ./deltawire.toml if it is there)")
+        _config_argument(added)
         return added
 
     run = command(
@@ -104,13 +119,13 @@ def parser() -> argparse.ArgumentParser:
         "  deltawire check saved.html --json",
     )
     check.add_argument("document", metavar="URL_OR_FILE")
-    check.add_argument("--format", default="auto", metavar="F", help="read it as this format (default: auto)")
+    _format_argument(check)
     check.add_argument("--json", action="store_true")
 
     diff = command("diff", "diff", "the events between two saved documents", "  deltawire diff before.xml after.xml")
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
-    diff.add_argument("--format", default="auto", metavar="F", help="read both as this format (default: auto)")
+    _format_argument(diff)
     diff.add_argument("--json", action="store_true", help="one CloudEvent (structured JSON) a line")
 
     explain = command(
@@ -165,14 +180,27 @@ def _log_level(service: argparse.ArgumentParser) -> None:
     service.add_argument("--log-level", choices=["debug", "info", "warning", "error"], default="info")
 
 
+def _config_argument(command: argparse.ArgumentParser) -> None:
+    # Suppressed, so that a subcommand without it leaves alone what stood before the subcommand.
+    sentence = "configuration (default: ./deltawire.toml if it is there)"
+    command.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=sentence)
+
+
+def _format_argument(command: argparse.ArgumentParser) -> None:
+    names = get_args(FormatName)
+    command.add_argument("--format", default="auto", choices=names, metavar="F", help=f"one of {', '.join(names)}")
+
+
 def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     actions = feeds.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="the wanted feeds and their state")
+    _config_argument(listing)
     listing.add_argument("--json", action="store_true", help="one feed a line")
     add = actions.add_parser("add", help="follow a feed")
+    _config_argument(add)
     add.add_argument("url", metavar="URL")
     add.add_argument("--id", help="[a-z0-9-]+ (default: made from the address)")
-    add.add_argument("--format", default="auto", metavar="F")
+    _format_argument(add)
     add.add_argument("--min-interval", type=float, default=10, metavar="S", help="seconds (default: 10)")
     add.add_argument("--max-interval", type=float, default=900, metavar="S", help="seconds (default: 900)")
     add.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")
@@ -182,6 +210,7 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
         ("resume", "poll again"),
     ):
         action = actions.add_parser(name, help=summary)
+        _config_argument(action)
         action.add_argument("id", metavar="ID")
 
 
@@ -206,9 +235,11 @@ def _dead_letters_parser(dead_letters: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    # Until a service has its own way to stop, there is nothing to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     arguments = parser().parse_args(argv)
     try:
-        settings: Settings = load(arguments.config)
+        settings: Settings = load(arguments.config, lenient=arguments.command in LENIENT)
         module = importlib.import_module(f"deltawire.cli.{arguments.module}")
         # Services log; other commands speak for themselves, also for the libraries below.
         telemetry.configure_logging("critical")

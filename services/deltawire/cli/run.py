@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import Any
 
 import aiohttp
@@ -25,6 +27,7 @@ from deltawire.config import Config, GatewayConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.gateway import service as gateway
+from deltawire.listening import CannotListen
 from deltawire.log.engines import open_log
 from deltawire.log.port import Fenced, Log
 from deltawire.log.topics import Topics
@@ -51,6 +54,17 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
         if mistake := config_rules.url_mistake(url):
             raise Misuse(f"{url}: {mistake}")
     await serve(settings, arguments.urls)
+    leave()
+
+
+def leave() -> None:
+    """End the process now, with status 0: everything is closed.
+
+    A document that is still being read, in a thread that cannot be stopped, would hold it up; nobody needs the result.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def one(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -63,6 +77,7 @@ async def one(arguments: argparse.Namespace, settings: Settings) -> None:
             "or set log.url to kafka://host:9092"
         )
     await serve(settings, [], [arguments.command])
+    leave()
 
 
 async def serve(settings: Settings, urls: Sequence[str], services: Collection[str] = SERVICES) -> None:
@@ -77,7 +92,7 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
     config = settings.config
     topics = Topics(config.kafka.topic_prefix)
     async with AsyncExitStack() as stack:
-        stack.callback(logger.info, "run.stopped", outcome="ok")
+        stack.push(_say_stopped)
         log = await open_log(config.log.url, topics, role="owner", kafka=config.kafka)
         stack.push_async_callback(log.close)
         if "poller" in services:
@@ -101,6 +116,10 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
         await _until_stopped(running | {"ops": ops.serve(config.ops, ready.is_set)})
 
 
+def _say_stopped(_: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+    logger.info("run.stopped", outcome="failed" if isinstance(error, Exception) else "ok")
+
+
 def _stored(
     services: Collection[str],
     log: Log,
@@ -116,7 +135,7 @@ def _stored(
 
     def started(address: str) -> None:
         ready.set()
-        print(f"deltawire: the page is at {address}", file=sys.stderr, flush=True)
+        print(f"The page is at {address}", flush=True)
 
     if "gateway" in services:
         running["gateway"] = gateway.run(log, topics, store, _listening(settings), started=started)
@@ -139,6 +158,7 @@ def _listening(settings: Settings) -> GatewayConfig:
             try:
                 probe.bind((gateway.host, gateway.port))
             except OSError:
+                logger.warning("gateway.port_taken", port=gateway.port, outcome="any free one is taken instead")
                 return msgspec.structs.replace(gateway, port=0)
     return gateway
 
@@ -169,7 +189,8 @@ async def seed(log: Log, topics: Topics, config: Config, urls: Sequence[str]) ->
     configured = {feed.id for feed in config.feeds}
     if kept := [feed.id for feed in feeds.values() if feed.origin == "config" and feed.id not in configured]:
         logger.info("feeds.kept", feeds=kept, what_to_do="followed though no longer configured: deltawire feeds remove")
-    logger.info("feeds.seeded", feeds=len(feeds), seeded=[feed.id for feed in changed])
+    hint = {} if feeds else {"what_to_do": "nothing is followed yet: deltawire feeds add URL"}
+    logger.info("feeds.seeded", feeds=len(feeds), seeded=[feed.id for feed in changed], **hint)
 
 
 async def _changes(log: Log, topics: Topics, config: Config, urls: Sequence[str]) -> tuple[dict[str, Feed], list[Feed]]:
@@ -204,6 +225,8 @@ async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None
         await _cancel(tasks - done)
     for task in done & tasks:
         error = task.exception()
+        if isinstance(error, CannotListen):
+            raise Failure(str(error))
         logger.error("service.ended", service=task.get_name(), exc_info=error)
         raise Failure(f"{task.get_name()}: {error or 'ended by itself'}")
 
@@ -211,6 +234,9 @@ async def _until_stopped(services: dict[str, Coroutine[Any, Any, None]]) -> None
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
-    _, pending = await asyncio.wait(tasks, timeout=STOP_WITHIN)
+    done, pending = await asyncio.wait(tasks, timeout=STOP_WITHIN)
+    for task in done:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("service.ended", service=task.get_name(), outcome="while stopping", error=str(error))
     for task in pending:
         logger.error("service.stuck", service=task.get_name(), outcome="abandoned")

@@ -33,6 +33,9 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
         return Outcome(state=state, notes=(_note(look, "late", "does not begin after the last accepted look"),))
     if isinstance(look, Retired):
         return _retire(state, known, look)
+    if state is not None and state.feed.url != look.feed.url:
+        # Another address is another server, with a clock of its own.
+        state = replace(state, copy_time=None)
     if state is None:
         state = FeedState(
             feed=look.feed,
@@ -71,9 +74,23 @@ def _failed(state: FeedState, look: Failed) -> Outcome:
 
 
 def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, policy: Policy) -> Outcome:
-    state, recovered = _recover(state, look)
     if look.digest != state.digest:
+        told = look.cache.copy_time(look.fetched_at) is not None
+        if told and state.refused is not None and state.refused.digest == look.digest:
+            # What was refused is still shown: told of again with its caches' words of now, it may prove current.
+            again = replace(
+                state.refused,
+                poll_id=look.poll_id,
+                feed=look.feed,
+                poller=look.poller,
+                began_at=look.began_at,
+                fetched_at=look.fetched_at,
+                cache=look.cache,
+            )
+            return _document(state, known, again, policy)
+        state, recovered = _recover(state, look)
         return _not_accepted(state, recovered, look, "still the copy that was not accepted")
+    state, recovered = _recover(state, look)
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
     return Outcome(
@@ -87,9 +104,10 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
     if reason := freshness.stale(state, look):
-        return _not_accepted(state, feed_changes, look, reason)
+        return _not_accepted(replace(state, refused=look), feed_changes, look, reason)
     reading = look.reading
     reader = f"{reading.format}/{reading.version}"
+    ended = reading.feed.live is False
     entries = EntryPass(state, look, policy, known)
     if state.meta is None:
         feed_changes += (_feed_change("started", look.fetched_at, "first-seen"),)
@@ -99,14 +117,13 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
     else:
         if changed := _meta_changes(state.meta, reading.feed):
             feed_changes += (_feed_change("updated", state.since, "edit", state.ended, changed),)
-        if state.ended and reading.feed.live:
+        if state.ended and not ended:
             feed_changes += (_feed_change("started", look.fetched_at, "reopened"),)
         entries.next_sight(reading, reparsed=state.reader not in (None, reader))
     last: tuple[FeedChange, ...] = ()
-    ended = state.ended if reading.feed.live is None else not reading.feed.live
     if ended and not state.ended:
         last = (_feed_change("ended", look.fetched_at, "source"),)
-    made = freshness.copy_time(look)
+    made = look.cache.copy_time(look.fetched_at)
     newest = freshness.newest(reading.entries)
     state = replace(
         _looked(state, look),
@@ -116,6 +133,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
         digest=look.digest,
         reader=reader,
         order=entries.order,
+        refused=None,
         source_age_s=look.cache.age_s,
         copy_time=max((t for t in (made, state.copy_time) if t), default=None),
         newest=max((t for t in (newest, state.newest) if t), default=None),

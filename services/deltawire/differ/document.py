@@ -9,7 +9,7 @@ import msgspec
 from deltawire.differ import coverage, identity
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
-from deltawire.differ.state import EntryChange, FeedState, Known, Note, Policy
+from deltawire.differ.state import NOTES_PER_ENTRY, EntryChange, FeedState, Known, Note, Policy
 from deltawire.events import Evidence
 from deltawire.model import Document, Entry, Reading, Unchanged
 
@@ -48,9 +48,10 @@ class EntryPass:
             else:
                 self._meet(known, entry, reparsed=reparsed)
         ids = {e.id for e in shown}
+        range_ = coverage.Range(reading, shown, self._state.order)
         for known in self._expected():
             if known.entry.id not in ids:
-                self._miss(known, shown, reading)
+                self._miss(known, reading, covered=range_.covers(known.entry))
         missing = {i for i, k in self._known.items() if (self.memory.get(i) or k).status == "missing"} - ids
         self.order = coverage.place(self._state.order, [e.id for e in shown], missing)
         self._forget_oldest(ids)
@@ -96,7 +97,7 @@ class EntryPass:
             return
         if known.status != "present":
             reason = "removal-cancelled" if known.status == "missing" else "back-in-window"
-            back = replace(known, status="present", looks=0, last_seen=None)
+            back = replace(known, status="present", looks=0, last_seen=None, missed_copy=None)
             self._remember(back, reason, "it is shown again")
         current = self.memory.get(entry.id) or known
         if entry in (known.entry, known.shown):
@@ -118,18 +119,21 @@ class EntryPass:
         )
         self._emit(change, Known(entry=entry, revision=change.revision, notes=current.notes))
 
-    def _miss(self, known: Known, shown: tuple[Entry, ...], reading: Reading) -> None:
-        if coverage.covered(known, shown, self._state.order, reading.coverage):
+    def _miss(self, known: Known, reading: Reading, *, covered: bool) -> None:
+        if covered:
             self._count_missing(known)
         elif reading.coverage != "delta":
             gone = replace(known, status="left", looks=0, last_seen=known.last_seen or self._state.fetched_at)
             self._remember(gone, "left-window", "not shown any more, outside the range that the source shows")
 
     def _count_missing(self, known: Known) -> None:
+        if self._look.cache.repeats(known.missed_copy):
+            return
         looks, needed = known.looks + 1, self._policy.removal_looks
         last_seen = known.last_seen or self._state.fetched_at
         if looks < needed:
-            missing = replace(known, status="missing", looks=looks, last_seen=last_seen)
+            copy = self._look.cache.date
+            missing = replace(known, status="missing", looks=looks, last_seen=last_seen, missed_copy=copy)
             self._remember(missing, "removal-pending", f"missing from {looks} of {needed} looks")
             return
         change = EntryChange(
@@ -139,8 +143,13 @@ class EntryPass:
             not_before=last_seen,
             evidence=Evidence(kind="missing", looks=looks),
         )
-        removed = replace(
-            known, status="removed", revision=change.revision, looks=looks, last_seen=last_seen, shown=None
+        removed = Known(
+            entry=known.entry,
+            revision=change.revision,
+            status="removed",
+            looks=looks,
+            last_seen=last_seen,
+            notes=known.notes,
         )
         self._emit(change, removed)
 
@@ -162,7 +171,7 @@ class EntryPass:
 
     def _remember(self, known: Known, reason: str, detail: str) -> None:
         note = self._note(known.entry.id, reason, detail)
-        self.memory[known.entry.id] = replace(known, notes=(*known.notes, note))
+        self.memory[known.entry.id] = replace(known, notes=(*known.notes, note)[-NOTES_PER_ENTRY:])
 
     def _note(self, entry_id: str | None, reason: str, detail: str) -> Note:
         note = Note(

@@ -169,10 +169,11 @@ def _cut(data: EntryData | FeedData, budget: int) -> EntryData | FeedData:
         title=None if entry.title is None else entry.title[:budget],
         content_text=text,
         content_html="".join(f"<p>{escape(p, quote=False)}</p>" for p in text.split("\n") if p),
+        language=None if entry.language is None else entry.language[:35],
         authors=tuple(a[:200] for a in entry.authors[:LIST_LIMIT]),
         labels=tuple(label[:200] for label in entry.labels[:LIST_LIMIT]),
-        links=tuple(link for link in entry.links[:LIST_LIMIT] if len(link.url) + len(link.text) < budget // 16),
-        media=tuple(m for m in entry.media[:LIST_LIMIT] if len(m.url) + len(m.alt or "") < budget // 16),
+        links=tuple(link for link in entry.links[:LIST_LIMIT] if _fits(budget, link.url, link.text, link.rel)),
+        media=tuple(m for m in entry.media[:LIST_LIMIT] if _fits(budget, m.url, m.type, m.alt)),
     )
     return replace(
         data,
@@ -181,6 +182,11 @@ def _cut(data: EntryData | FeedData, budget: int) -> EntryData | FeedData:
         changes=_cut_changes(data.changes, budget),
         truncated=True,
     )
+
+
+def _fits(budget: int, *texts: str | None) -> bool:
+    """Whether an item of a list is short enough to be kept."""
+    return sum(len(text or "") for text in texts) <= budget // 16
 
 
 def _cut_info(info: FeedInfo, budget: int) -> FeedInfo:

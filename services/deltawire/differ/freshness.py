@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from deltawire.differ.state import FeedState
-from deltawire.model import Document, Entry
-
-TOLERANCE = timedelta(seconds=2)
-"""Clocks of one origin's servers and the one-second grain of HTTP dates."""
-
-
-def copy_time(look: Document) -> datetime | None:
-    """When the copy was made at its origin, as far as it was told: the Date, or the Age counted back.
-
-    RFC 9111, 4.2.3: a cache keeps the origin's Date and says in Age how long ago that was.
-    """
-    told = [look.cache.date] if look.cache.date else []
-    if look.cache.age_s:
-        told.append(look.fetched_at - timedelta(seconds=look.cache.age_s))
-    return min(told, default=None)
+from deltawire.model import COPY_TOLERANCE, Document, Entry
 
 
 def newest(entries: Iterable[Entry]) -> datetime | None:
@@ -33,8 +19,8 @@ def stale(state: FeedState, look: Document) -> str | None:
 
     Both its caches and its content must say so: a server whose clock runs behind serves new content too.
     """
-    made, latest = copy_time(look), newest(look.reading.entries)
-    if made is None or state.copy_time is None or made >= state.copy_time - TOLERANCE:
+    made, latest = look.cache.copy_time(look.fetched_at), newest(look.reading.entries)
+    if made is None or state.copy_time is None or made >= state.copy_time - COPY_TOLERANCE:
         return None
     if state.newest is not None and latest is not None and latest > state.newest:
         return None

@@ -18,7 +18,10 @@ SIMILAR = 85.0
 """Percent (rapidfuzz ratio) from which two texts without ids are the same entry, at the same and at another time."""
 
 PAIRS_LIMIT = 40_000
-"""Comparisons of texts at most for one document; beyond it only entries of the same time are compared."""
+"""Comparisons of texts at most for one document; beyond it only entries of the same time are compared, or none."""
+
+COMPARED = 300
+"""Characters of each text that are compared: enough to tell entries apart, and a bound on the cost of a pair."""
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,7 @@ def match(known: Mapping[str, Known], entries: Sequence[Entry]) -> Matching:
     text first, then the most similar at the same time, then a very similar one at another time.
     """
     counts = Counter(entry.source_id for entry in entries)
+    counts |= Counter(k.entry.source_id for k in known.values())
     repeated = frozenset(s for s, count in counts.items() if s is not None and count > 1)
 
     def anonymous(entry: Entry) -> bool:
@@ -96,16 +100,18 @@ def _match_by_content(candidates: dict[str, Entry], entries: Sequence[Entry], pl
             if place not in found and (ids := index.get(same(entries[place]))):
                 settle(place, ids.pop(0))
     rest = [place for place in places if place not in found]
-    near_only = len(rest) * len(candidates) > PAIRS_LIMIT
-    by_time: dict[datetime | None, list[str]] = {}
+    by_time: dict[datetime | None, set[str]] = {}
     for entry_id, entry in candidates.items():
-        by_time.setdefault(entry.published_at, []).append(entry_id)
+        by_time.setdefault(entry.published_at, set()).add(entry_id)
+    near_only = len(rest) * len(candidates) > PAIRS_LIMIT
+    if near_only and sum(len(by_time.get(entries[place].published_at, ())) for place in rest) > PAIRS_LIMIT:
+        return found
     scored: list[tuple[float, int, str]] = []
     for place in rest:
-        at_same_time = by_time.get(entries[place].published_at, [])
+        at_same_time = by_time.get(entries[place].published_at, set())
         for entry_id in at_same_time if near_only else candidates:
             floor = SIMILAR_AT_SAME_TIME if entry_id in at_same_time else SIMILAR
-            score = fuzz.ratio(_text(entries[place]), _text(candidates[entry_id]), score_cutoff=floor)
+            score = fuzz.ratio(_start(entries[place]), _start(candidates[entry_id]), score_cutoff=floor)
             if score:
                 scored.append((score + (100.0 if entry_id in at_same_time else 0.0), place, entry_id))
     for _, place, entry_id in sorted(scored, key=lambda s: (-s[0], s[1], s[2])):
@@ -116,6 +122,10 @@ def _match_by_content(candidates: dict[str, Entry], entries: Sequence[Entry], pl
 
 def _text(entry: Entry) -> str:
     return f"{entry.title or ''}\n{entry.content_text}"
+
+
+def _start(entry: Entry) -> str:
+    return _text(entry)[:COMPARED]
 
 
 def _time_and_text(entry: Entry) -> object:

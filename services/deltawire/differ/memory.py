@@ -5,6 +5,7 @@ The two are kept apart: the memory is what was last committed, so an abort only 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -78,11 +79,13 @@ class Batch:
         self.events: list[tuple[Event, datetime]] = []
         self.reasons: list[str] = []
 
-    def add(self, record: Record, now: datetime) -> None:
-        """Take in one look. What cannot be processed is skipped: the next look shows the feed's state again.
+    def add_all(self, records: Iterable[Record], now: datetime) -> None:
+        """``now`` is when: only a dead letter says it."""
+        for record in records:
+            self.add(record, now)
 
-        ``now`` is when: only a dead letter says it.
-        """
+    def add(self, record: Record, now: datetime) -> None:
+        """Take in one look. What cannot be processed is skipped: the next look shows the feed's state again."""
         try:
             self._decide(_looks.decode(record.value or b""))
         except Exception as error:  # one look that we trip over must not stop every feed of the partition

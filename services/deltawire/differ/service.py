@@ -7,6 +7,7 @@ whatever goes wrong with it, the task starts again from what is in the log.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import structlog
@@ -48,8 +49,8 @@ async def run(
                     records = await reader.poll(max_records=BATCH)
                     if records:
                         batch = Batch(memory, topics, source, policy)
-                        for record in records:
-                            batch.add(record, datetime.now(UTC))
+                        # A large document takes its time: not that of the event loop.
+                        await asyncio.to_thread(batch.add_all, records, datetime.now(UTC))
                         fuse_after = fuse.after(batch.skips.outcomes)
                         position = records[-1].offset + 1
                         await writer.commit(batch.records(partition, position))

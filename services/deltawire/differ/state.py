@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from deltawire.events import Change, Evidence
-from deltawire.model import Entry, FeedMeta, FeedRef, Significance
+from deltawire.model import Document, Entry, FeedMeta, FeedRef, Significance
 
 NOTES_PER_FEED = 100
 NOTES_PER_ENTRY = 10
@@ -37,8 +37,9 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The memory of one entry.
 
     ``entry`` is as the last event said it. ``shown`` is what the source shows where that differs only by what
-    is no change. ``status``: ``missing`` was inside the covered range for ``looks`` looks without being there;
-    ``left`` fell off the end of a window. ``last_seen`` is kept once the entry is no longer shown.
+    is no change. ``status``: ``missing`` was inside the covered range for ``looks`` looks without being there, the
+    last at a copy dated ``missed_copy``; ``left`` fell off the end of a window. ``last_seen`` is kept once the entry
+    is no longer shown.
     """
 
     entry: Entry
@@ -47,6 +48,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     shown: Entry | None = None
     looks: int = 0
     last_seen: datetime | None = None
+    missed_copy: datetime | None = None
     event_id: str = ""
     notes: tuple[Note, ...] = ()
 
@@ -57,7 +59,8 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     ``order`` holds the entry ids newest first as last shown, the missing ones kept at their old places.
     ``horizon`` is the oldest publication time at first sight: what is older and turns up later is backfill.
     ``copy_time`` is when the accepted copy was made, as far as its caches told; ``newest`` the latest
-    publication or modification time in it.
+    publication or modification time in it. ``refused`` is the last document that was not accepted: it may turn out
+    to be what the source really shows.
     """
 
     feed: FeedRef
@@ -76,6 +79,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     horizon: datetime | None = None
     copy_time: datetime | None = None
     newest: datetime | None = None
+    refused: Document | None = None
     notes: tuple[Note, ...] = ()
 
 

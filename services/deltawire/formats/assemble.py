@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -48,31 +49,64 @@ def reading(
 ) -> Reading:
     """A reading of ``entries`` given in document order.
 
-    Entries come out newest first: by ``published_at`` where every entry has one, else in the document's order.
+    Entries come out newest first: by ``published_at`` where every entry has one, else in the document's order. A
+    document that is in order but for a few entries is in that order, and those are ``aside``.
     ``version`` is the adapter's; the canonicaliser's is folded in as ``adapter * 100 + canonicaliser``, because a
     change of either makes the same document read differently.
     """
     noted = list(problems)
     kept = _one_per_identity(entries, noted)
     order: Order = feed.order
+    aside: set[int] = set()
     moments = [entry.published_at for entry in kept if entry.published_at is not None]
+    listed = list(range(len(kept)))
     if len(moments) == len(kept) and len(set(moments)) > 1:
-        rising = all(a <= b for a, b in pairwise(moments))
-        falling = all(a >= b for a, b in pairwise(moments))
-        order = "oldest-first" if rising else "newest-first" if falling else "unordered"
-        if rising:
-            kept.reverse()
-        kept.sort(key=lambda entry: entry.published_at or moments[0], reverse=True)
+        order, aside = _order(moments)
+        # Sorting is stable: entries of one minute stay as they stand, the later one first.
+        listed.sort(key=lambda index: (moments[index], index if order == "oldest-first" else -index), reverse=True)
     elif order == "oldest-first":
-        kept.reverse()
+        listed.reverse()
     return Reading(
         format=format,
         version=version * 100 + CONTENT_VERSION,
         feed=msgspec.structs.replace(feed, order=order),
         coverage=coverage,
-        entries=tuple(kept),
+        entries=tuple(kept[index] for index in listed),
         problems=summarised(noted),
+        aside=tuple(place for place, index in enumerate(listed) if index in aside),
     )
+
+
+def _order(moments: Sequence[datetime]) -> tuple[Order, set[int]]:
+    """The order of a document, and the indexes of the entries that stand outside of it."""
+    last = len(moments) - 1
+    falling = _longest_fall(moments)
+    rising = {last - index for index in _longest_fall(moments[::-1])}
+    order: Order = "oldest-first" if len(rising) > len(falling) else "newest-first"
+    aside = set(range(len(moments))) - max(falling, rising, key=len)
+    return (order, aside) if len(aside) <= max(1, len(moments) // 5) else ("unordered", set())
+
+
+def _longest_fall(moments: Sequence[datetime]) -> set[int]:
+    """The indexes of the longest subsequence that never rises, in O(n log n) (patience sorting).
+
+    Of several it is one that ends late in time: a document must not seem to reach further down than it does.
+    """
+    ends: list[int] = []
+    depths: list[float] = []
+    before: list[int] = []
+    for index, moment in enumerate(moments):
+        depth = -moment.timestamp()
+        length = bisect_right(depths, depth)
+        before.append(ends[length - 1] if length else -1)
+        depths[length : length + 1] = [depth]
+        ends[length : length + 1] = [index]
+    found = set()
+    index = ends[-1]
+    while index >= 0:
+        found.add(index)
+        index = before[index]
+    return found
 
 
 def summarised(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -109,19 +143,31 @@ def unique_or_next(ladder: Sequence[Callable[[int], str | None]], count: int) ->
 
 
 def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[Entry]:
-    kept: dict[str, Entry] = {}
-    for number, entry in enumerate(entries):
-        key = entry.source_id if entry.source_id is not None else f"\0{number}"
-        known = kept.get(key)
-        if known is None or _is_newer(entry, known):
-            kept[key] = entry
-        if known is not None and known != entry:
-            noted.append(
-                Problem(
-                    code="duplicate-id", message="two entries have the same identity; the newer one was kept", where=key
-                )
-            )
-    return list(kept.values())
+    """One copy of each entry: of two versions of one the newer.
+
+    Entries that share an identity but neither time nor text are not one entry (a feed whose every item has the
+    page's address as its guid): all are kept, for the differ to tell apart by what they say.
+    """
+    kept: list[Entry] = []
+    index: dict[object, int] = {}
+    for entry in entries:
+        if entry.source_id is None:
+            kept.append(entry)
+            continue
+        said = [value for value in (entry.content_text, entry.published_at) if value]
+        signs: list[tuple[object, ...]] = [(entry.source_id,), *((entry.source_id, value) for value in said)]
+        repeated = signs[0] in index
+        same = next((index[sign] for sign in signs[1:] if sign in index), None)
+        if repeated and (same is None or entry != kept[same]):
+            fate = "both were kept, told apart by what they say" if same is None else "the newer one was kept"
+            message = f"two entries have the same identity; {fate}"
+            noted.append(Problem(code="duplicate-id", message=message, where=entry.source_id))
+        if same is None:
+            index |= dict.fromkeys(signs, len(kept))
+            kept.append(entry)
+        elif _is_newer(entry, kept[same]):
+            kept[same] = entry
+    return kept
 
 
 def _is_newer(entry: Entry, known: Entry) -> bool:

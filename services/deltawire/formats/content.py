@@ -22,11 +22,16 @@ from deltawire.model import Link, Media, Problem
 
 __all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text"]
 
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
 """Raised whenever the same body comes out differently; part of every adapter's version."""
 
-MAX_HTML = 1024 * 1024
+MAX_HTML = 4 * 1024 * 1024
 """Characters of one entry's HTML that are read."""
+
+_CUT = Problem(code="content-cut", message=f"the body is longer than {MAX_HTML} characters and was cut")
+_SIMPLIFIED = Problem(
+    code="content-simplified", message="the body's markup is too deep or incomplete; only its text was kept"
+)
 
 MAX_DEPTH = 64
 _LONG_TAG = 4096
@@ -47,9 +52,10 @@ _ALLOWED = set(BLOCKS | _INLINE)
 _ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt"}}
 _MARKUP = re.compile(r"<(?:/?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?)>", re.IGNORECASE)
 _BLOCK_MARKUP = re.compile(r"<(?:p|div|br|ul|ol|li|blockquote|h[1-6]|table|figure|section)\b", re.IGNORECASE)
-_ESCAPED_MARKUP = re.compile(r"&lt;/?[a-z][^&<>]*(?:&(?!gt;)[^&<>]*)*&gt;", re.IGNORECASE)
+_ESCAPED_MARKUP = re.compile(r"&lt;/?[a-z](?:(?!&[lg]t;).)*&gt;", re.IGNORECASE | re.DOTALL)
 _HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _DOCUMENT = re.compile(r"</?(?:html|body)\b[^<>]*>|<!doctype[^<>]*>", re.IGNORECASE)
+_TAG_START = re.compile(r"<[a-z/!?]", re.IGNORECASE)
 _ANY_TAG = re.compile(r"<[/!?a-z][^<>]*(?:>|\Z)", re.IGNORECASE)
 
 
@@ -66,46 +72,27 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 def from_html(source: str, base: str | None = None) -> Content:
     """Canonicalise HTML. Relative addresses are resolved against ``base``; what cannot be resolved loses its link.
 
-    HTML past 1 MiB is cut, and markup that is nested or built so that parsing it would be a denial of service
+    HTML past 4 Mi characters is cut, and markup that is nested or built so that parsing it would be a denial of service
     becomes plain text; a problem says so in both cases.
     """
-    problems: list[Problem] = []
-    if len(source) > MAX_HTML:
-        source = source[:MAX_HTML].rsplit("<", 1)[0]
-        problems.append(
-            Problem(code="content-cut", message=f"the body is longer than {MAX_HTML} characters and was cut")
-        )
-    source = _finished(_DOCUMENT.sub(" ", texts.clean(source).replace("\ue000", "")))
-    root = _parse(source)
-    if root is None:
-        problems.append(
-            Problem(
-                code="content-simplified", message="the body's markup is too deep or incomplete; only its text was kept"
-            )
-        )
-        stripped = html.unescape(_ANY_TAG.sub("\n", _HIDDEN.sub("", source)))
-        plain = from_text(stripped)
-        return msgspec.structs.replace(plain, problems=tuple(problems))
-    reader = _Reader(base)
-    layout = Layout()
-    layout.flow(reader.children(root, 0)[0], wrap=True)
-    return Content(
-        html=_sanitise("".join(layout.html)),
-        text="\n".join(layout.text),
-        links=tuple(dict.fromkeys(reader.links)),
-        media=tuple(dict.fromkeys(reader.media)),
-        problems=tuple(problems),
-    )
+    cut = source[:MAX_HTML]
+    if cut == source:
+        return _canonical(source, base)
+    content = _canonical(cut.removesuffix("<"), base)
+    if not (content.html or content.media):
+        # All that was read was one tag or comment.
+        content = from_text(_text_of(source))
+    return msgspec.structs.replace(content, problems=(_CUT, *(flaw for flaw in content.problems if flaw != _CUT)))
 
 
 def from_text(source: str) -> Content:
     """Canonicalise plain text: each line that is not blank becomes a paragraph."""
+    source = source.strip()
     lines = [line for part in texts.clean(source[:MAX_HTML]).splitlines() if (line := texts.collapse(part))]
-    cut = (Problem(code="content-cut", message=f"the body is longer than {MAX_HTML} characters and was cut"),)
     return Content(
         html=_sanitise("".join(f"<p>{html.escape(line, quote=False)}</p>" for line in lines)),
         text="\n".join(lines),
-        problems=cut if len(source) > MAX_HTML else (),
+        problems=(_CUT,) if len(source) > MAX_HTML else (),
     )
 
 
@@ -121,6 +108,27 @@ def from_markup(source: str, base: str | None = None) -> Content:
     if not _BLOCK_MARKUP.search(source):
         source = source.strip().replace("\n", "<br>")
     return from_html(source, base)
+
+
+def _canonical(source: str, base: str | None) -> Content:
+    source = _finished(_DOCUMENT.sub(" ", texts.clean(source).replace("\ue000", "")))
+    root = _parse(source)
+    if root is None:
+        return msgspec.structs.replace(from_text(_text_of(source)), problems=(_SIMPLIFIED,))
+    reader = _Reader(base)
+    layout = Layout()
+    layout.flow(reader.children(root, 0)[0], wrap=True)
+    return Content(
+        html=_sanitise("".join(layout.html)),
+        text="\n".join(layout.text),
+        links=tuple(dict.fromkeys(reader.links)),
+        media=tuple(dict.fromkeys(reader.media)),
+    )
+
+
+def _text_of(source: str) -> str:
+    """What is left without markup, however broken that is; a tag is a line break."""
+    return html.unescape(_ANY_TAG.sub("\n", _HIDDEN.sub("", source)))
 
 
 def _sanitise(canonical: str) -> str:
@@ -159,7 +167,7 @@ def _finished(source: str) -> str:
     if comment >= 0 and source.find("-->", comment) < 0:
         source = source[:comment]
     tag = source.rfind("<")
-    return source[:tag] if tag > source.rfind(">") and source[tag + 1 : tag + 2].isalpha() else source
+    return source[:tag] if tag > source.rfind(">") and _TAG_START.match(source, tag) else source
 
 
 def _tags_longer_than(source: str, length: int) -> Iterator[str]:

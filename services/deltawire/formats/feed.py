@@ -93,7 +93,7 @@ def _gate(text: str) -> tuple[str, int]:
         if closing:
             # Markup that was not escaped leaves elements open, which their parent's end closes.
             if name in stack:
-                del stack[stack.index(name) if name == start[1] else -stack[::-1].index(name) - 1 :]
+                del stack[-stack[::-1].index(name) - 1 :]
         elif not attributes.endswith("/"):
             stack.append(name)
         if len(stack) > _MAX_DEPTH or attributes.count("=") > _MAX_ATTRIBUTES:
@@ -118,11 +118,12 @@ def _parse(text: str, items: int) -> Any:
     except Exception as error:
         # Its loose parser raises whatever it trips over (upstream issue 599).
         raise Unreadable("malformed", f"the feed cannot be parsed: {type(error).__name__}") from error
-    if not parsed.get("version") or len(parsed.entries) < items:
-        found = f"{items} items, of which {len(parsed.entries)} can be read"
-        raise Unreadable(
-            "malformed", f"the feed is malformed: it has {found} ({parsed.get('bozo_exception', 'no known format')})"
-        )
+    unread = len(parsed.entries) < items or not (parsed.entries or parsed.feed)
+    # A feed without items is believed only if it is a feed, and in order.
+    if unread or not parsed.get("version") or (parsed.get("bozo") and not parsed.entries):
+        found = f"it has {items} items, of which {len(parsed.entries)} can be read"
+        cause = _malformation(parsed.bozo_exception).message if parsed.get("bozo") else "no title and no entries"
+        raise Unreadable("malformed", f"the feed is malformed: {found} ({cause})")
     return parsed
 
 
@@ -153,7 +154,7 @@ def _entry(
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=updated.at if updated else None,
-        labels=distinct((texts.line(tag.get("term")) or "").lower() for tag in item.get("tags", ())),
+        labels=tuple(sorted(distinct((texts.line(tag.get("term")) or "").lower() for tag in item.get("tags", ())))),
         links=content.links,
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )
@@ -210,6 +211,6 @@ def _malformation(error: object) -> Problem:
     message = getattr(error, "getMessage", lambda: str(error))()
     return Problem(
         code="malformed-feed",
-        message=f"the feed is not well-formed ({message}); it was read leniently",
+        message=f"not well-formed: {message}",
         where=f"line {line} from the root element" if line else None,
     )

@@ -13,13 +13,17 @@ from deltawire.formats.base import Unreadable
 from deltawire.formats.content import canonical_url, from_html
 from deltawire.model import Entry, Problem
 
-_DIV = re.compile(r"<div\b([^>]*)>|</div\s*>", re.IGNORECASE)
+# Every repetition is bounded or stops at the next "<", so that no body makes the search quadratic.
+_DIV = re.compile(r"<div\b([^<>]*)>|</div\s*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_CLOCK = r"<p\b[^>]*\bclass=[\"'][^\"']*\b{name}\b[^>]*>(?P<inner>.*?)</p\s*>"
-_PUBLISHED = re.compile(_CLOCK.format(name="published-time"), re.IGNORECASE | re.DOTALL)
-_UPDATED = re.compile(_CLOCK.format(name="updated-time"), re.IGNORECASE | re.DOTALL)
-_TITLE = re.compile(r"<h2\b[^>]*\bclass=[\"'][^\"']*\bblock-title\b[^>]*>(.*?)</h2\s*>", re.IGNORECASE | re.DOTALL)
-_DATETIME = re.compile(r"""<time\b[^>]*\bdatetime=["']([^"']+)""", re.IGNORECASE)
+_CLASSED = (
+    r"""<{tag}\b[^<>]{{0,300}}?\bclass=["'][^"'<>]{{0,200}}?\b{name}\b[^<>]{{0,300}}>(.{{0,{most}}}?)</{tag}\s*>"""
+)
+_PUBLISHED, _UPDATED, _TITLE = (
+    re.compile(_CLASSED.format(tag=tag, name=name, most=most), re.IGNORECASE | re.DOTALL)
+    for tag, name, most in (("p", "published-time", 400), ("p", "updated-time", 400), ("h2", "block-title", 2000))
+)
+_DATETIME = re.compile(r"""<time\b[^<>]*\bdatetime=["']([^"'<>]+)""", re.IGNORECASE)
 
 
 class _Block(NamedTuple):
@@ -39,6 +43,11 @@ def read_body(body: str, page: str | None, people: Mapping[str, Any], problems: 
             "not-a-live-blog", "fields.body of the Content API answer has no block: it is an article, no live blog"
         )
     return [_entry(block, page, people, problems) for block in blocks]
+
+
+def contributor(profile: str, people: Mapping[str, Any]) -> str | None:
+    """The name behind a contributor's tag: its title among the item's tags, else what its id spells."""
+    return texts.line(people.get(profile)) or texts.line(profile.removeprefix("profile/").replace("-", " ").title())
 
 
 def _blocks(body: str) -> list[_Block]:
@@ -78,15 +87,13 @@ def _entry(block: _Block, page: str | None, people: Mapping[str, Any], problems:
         )
     content = from_html(_elements(block.inner), page)
     problems += located(content.problems, where)
-    contributor = block.attributes.get("data-block-contributor", "")
-    name = people.get(contributor) or contributor.removeprefix("profile/").replace("-", " ").title()
     return Entry(
         source_id=identity,
         url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
         title=texts.line(title[1]) if title else None,
         content_html=content.html,
         content_text=content.text,
-        authors=distinct([texts.line(name)]),
+        authors=distinct([contributor(block.attributes.get("data-block-contributor", ""), people)]),
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=updated.at if updated else None,
@@ -104,5 +111,5 @@ def _elements(inner: str) -> str:
 
 def _datetime(clock: re.Pattern[str], html: str) -> str | None:
     found = clock.search(html)
-    stated = _DATETIME.search(found["inner"]) if found else None
+    stated = _DATETIME.search(found[1]) if found else None
     return stated[1] if stated else None

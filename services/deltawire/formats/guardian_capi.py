@@ -12,7 +12,7 @@ from deltawire.formats.assemble import distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import canonical_url, from_html, from_text
 from deltawire.formats.foreign import load_json
-from deltawire.formats.guardian_body import read_body
+from deltawire.formats.guardian_body import contributor, read_body
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
 
 _CONTIGUOUS = re.compile(r"body:(?:latest|oldest|published-since)\b.*")
@@ -162,7 +162,7 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
 def _author(person: Any, people: Mapping[str, Any]) -> str | None:
     """A contributor by name. createdBy and lastModifiedBy, staff accounts with e-mail addresses, are not read."""
     if isinstance(person, str):
-        return texts.line(people.get(person)) or texts.line(person.removeprefix("profile/").replace("-", " ").title())
+        return contributor(person, people)
     return texts.line(_mapping(person).get("webTitle")) or texts.line(_mapping(person).get("name"))
 
 

@@ -30,7 +30,7 @@ class JsonFeed:
 
     def claims(self, raw: Raw) -> bool:
         # Anywhere in the document: JSON has no order of keys, and the version may stand behind all items.
-        return _VERSION.search(raw.body) is not None
+        return raw.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and _VERSION.search(raw.body) is not None
 
     def read(self, raw: Raw) -> Reading:
         loaded = load_json(raw)
@@ -88,7 +88,7 @@ def _entry(item: Mapping[str, Any], base: str, language: str | None, where: str,
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=modified.at if modified else None,
-        labels=distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))),
+        labels=tuple(sorted(distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))))),
         links=tuple(dict.fromkeys(links)),
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )

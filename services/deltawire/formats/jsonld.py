@@ -22,12 +22,11 @@ from deltawire.model import FeedMeta, Problem, Reading
 
 BLOG = "LiveBlogPosting"
 _KEYWORDS = {"@context", "@graph", "@type"}
-_WRAPPER = re.compile(r"\A\s*(?://)?\s*(?:<!--|<!\[CDATA\[)|(?://)?\s*(?:-->|\]\]>)\s*\Z")
 
 
 class JsonLd:
     name: ClassVar[str] = "jsonld"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         head = raw.body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -115,8 +114,14 @@ def _load_scripts(html: str, problems: list[Problem]) -> tuple[list[Any], list[U
 
 
 def _unwrapped(script: Script, problems: list[Problem]) -> str:
-    """The script's JSON, its comment or CDATA markers blanked out so that offsets stay what they are."""
-    text = _WRAPPER.sub(lambda match: " " * len(match[0]), script.text)
+    """The script's JSON without comment or CDATA markers; the first is blanked, so that offsets stay what they are."""
+    text = script.text.rstrip()
+    start = len(text) - len(text.lstrip())
+    for opening, closing in (("<!--", "-->"), ("<![CDATA[", "]]>")):
+        mark = next((mark for mark in (opening, f"//{opening}", f"// {opening}") if text.startswith(mark, start)), "")
+        if mark:
+            text = " " * (start + len(mark)) + text[start + len(mark) :]
+            text = text.removesuffix(closing).rstrip().removesuffix("//")
     if '"' not in text and "&quot;" in text:
         problems.append(
             Problem(

@@ -47,7 +47,12 @@ def read_updates(
     titles = _titles(updates, blog, problems)
     urls = [canonical_url(value, base) if (value := _text(update.get("url"))) else None for update in updates]
     oldest_first = _rising([moment.at for moment in published if moment])
-    ids = _identities(updates, urls, base, oldest_first=oldest_first, problems=problems)
+    ids = _identities(updates, urls, base)
+    if _positional(ids) and not oldest_first:
+        message = "the updates are numbered by their place on the page, which is no identity"
+        problems.append(Problem(code="positional-ids", message=message))
+        ids = [None] * len(ids)
+        urls = [_placeless(url) for url in urls]
     blog_images = {medium.url for medium in _images(blog.get("image"), base)}
     entries = []
     for number, update in enumerate(updates):
@@ -124,9 +129,7 @@ def _titles(updates: Sequence[Node], blog: Node, problems: list[Problem]) -> lis
     return titles
 
 
-def _identities(
-    updates: Sequence[Node], urls: Sequence[str | None], base: str, *, oldest_first: bool, problems: list[Problem]
-) -> list[str | None]:
+def _identities(updates: Sequence[Node], urls: Sequence[str | None], base: str) -> list[str | None]:
     """formats.md 8, rule 6: ``@id``, else the address's fragment, else the address, each only where it is unique."""
     page = base.partition("#")[0]
 
@@ -145,30 +148,26 @@ def _identities(
         url = urls[index]
         return url if url and url.partition("#")[0] != page else None
 
-    ids = unique_or_next([stated, by_fragment, by_address], len(updates))
-    if _positional(ids) and not oldest_first:
-        problems.append(
-            Problem(
-                code="positional-ids",
-                message="the updates are numbered by their place on the page, which is no identity",
-            )
-        )
-        return [None] * len(ids)
-    return ids
+    return unique_or_next([stated, by_fragment, by_address], len(updates))
 
 
 def _positional(ids: Sequence[str | None]) -> bool:
     """Whether the ids count the updates from the top (``#post1``, ``#post2``, …): a new update would shift them all."""
     matches = [_NUMBERED.fullmatch(value or "") for value in ids]
-    if len(matches) < 2 or not all(matches):
+    if not matches or not all(matches):
         return False
     numbered = [(match[1], int(match[2])) for match in matches if match]
     first = numbered[0][1]
     return first in (0, 1) and numbered == [(numbered[0][0], first + index) for index in range(len(numbered))]
 
 
+def _placeless(url: str | None) -> str | None:
+    """The address without a fragment that only counts: it would be another one with every new update."""
+    return url.partition("#")[0] if url and _NUMBERED.fullmatch(fragment(url) or "") else url
+
+
 def _rising(moments: Sequence[datetime]) -> bool:
-    return len(moments) > 1 and all(a < b for a, b in pairwise(moments))
+    return bool(moments) and moments[0] < moments[-1] and all(a <= b for a, b in pairwise(moments))
 
 
 def _body(update: Node, where: str, problems: list[Problem]) -> str:

@@ -6,17 +6,19 @@ import re
 from typing import NamedTuple
 
 from deltawire.formats import text as texts
+from deltawire.formats.base import Unreadable
 
-_START = re.compile(r"<!--|<script\b([^>]*)>", re.IGNORECASE)
+_START = re.compile(r"<!--|<script\b([^<>]*)>", re.IGNORECASE)
 _END = re.compile(r"</script", re.IGNORECASE)
 _JSONLD = re.compile(r"""\btype\s*=\s*["']?\s*application/ld\+json""", re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _WALL = re.compile(
     r"captcha|just a moment|attention required|are you (?:a robot|human)|verify (?:that )?you are (?:a )?human"
     r"|access denied|checking your browser|unusual traffic|enable javascript and cookies",
     re.IGNORECASE,
 )
 _HEAD = 100_000
+_MAX_SCRIPTS = 500
 
 
 class Script(NamedTuple):
@@ -32,7 +34,11 @@ class Script(NamedTuple):
 
 
 def jsonld_scripts(html: str) -> list[Script]:
-    """The page's ``application/ld+json`` scripts, those in comments left out. Linear in the page."""
+    """The page's ``application/ld+json`` scripts, those in comments left out. Linear in the page.
+
+    Raises:
+        Unreadable: there are more than 500.
+    """
     scripts: list[Script] = []
     position = 0
     while match := _START.search(html, position):
@@ -46,6 +52,8 @@ def jsonld_scripts(html: str) -> list[Script]:
         end = close.start() if close else len(html)
         if _JSONLD.search(match[1]):
             scripts.append(Script(len(scripts) + 1, match.end(), html[match.end() : end], close is not None))
+            if len(scripts) > _MAX_SCRIPTS:
+                raise Unreadable("malformed", f"the page has more than {_MAX_SCRIPTS} JSON-LD scripts")
         position = end
         if close is None:
             break

@@ -14,8 +14,9 @@ from deltawire.formats import text as texts
 from deltawire.formats.assemble import located, reading
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_text
-from deltawire.formats.plaintext_days import date_entries, stamp_instant, usual_zone
-from deltawire.formats.plaintext_marks import Chain, Mark, best_chain, find_marks
+from deltawire.formats.plaintext_days import date_entries, stamp_instant
+from deltawire.formats.plaintext_marks import Chain, Mark, best_chain, find_marks, usual_zone
+from deltawire.formats.plaintext_zones import zone_problems
 from deltawire.formats.times import ZONES
 from deltawire.model import Entry, FeedMeta, Problem, Reading
 
@@ -32,7 +33,7 @@ _SNIFFED = 200_000
 
 class PlainText:
     name: ClassVar[str] = "plain-text"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:_SNIFFED], raw.content_type)[0].lstrip()
@@ -65,6 +66,7 @@ class PlainText:
                 )
         stamps = {mark.end: mark for mark in marks if mark.stamp}
         parts = [_without_stamp(segment, start, stamps) for segment, start in zip(segments, chain.starts, strict=True)]
+        problems += zone_problems(chain, marks, text)
         entries, zone = _entries(chain, parts, header, raw, problems)
         return reading(
             format=self.name,
@@ -80,7 +82,7 @@ def _entries(
     chain: Chain, parts: Sequence[tuple[str, Mark | None]], header: str, raw: Raw, problems: list[Problem]
 ) -> tuple[list[Entry], str]:
     """The entries in document order, and the zone their times were taken to be in."""
-    usual = usual_zone(chain)
+    usual = usual_zone(chain.starts)
     step = 1 if chain.direction == "newest-first" else -1
     dated = date_entries(chain.starts[::step], [body for body, _ in parts][::step], header, usual, raw.fetched_at)
     problems += dated.problems
@@ -94,7 +96,7 @@ def _entries(
                 content_text=content.text,
                 published_at=at,
                 published_precision=dated.precision,
-                updated_at=stamp_instant(stamp, start, at) if stamp and at else None,
+                updated_at=stamp_instant(stamp, at, usual) if stamp and at else None,
             )
         )
     return entries, ZONES[usual or "UTC"].region

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from deltawire.formats.plaintext_marks import Chain, Mark, minutes_back
-from deltawire.formats.times import MONTHS, ZONES, Zone, local_to_utc
+from deltawire.formats.plaintext_dates import Sign, dates, not_ahead, opening_day
+from deltawire.formats.plaintext_marks import Mark
+from deltawire.formats.plaintext_zones import names_not_in_use
+from deltawire.formats.times import ZONES, Zone, local_to_utc
 from deltawire.model import Precision, Problem
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
-_DATE = re.compile(
-    r"(?P<here>\b(?:it['’]s|it is|today is|this is|today,)\s+)?"
-    r"\b(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? (?:the )?)?"
-    rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})\b\.?"
-    rf"|(?P<us_month>{_MONTH})\b\.? (?P<us_day>\d{{1,2}})(?:st|nd|rd|th)?\b)"
-    r",?\s+(?P<year>(?:19|20)\d\d)\b",
-    re.IGNORECASE,
-)
 _SLACK = timedelta(minutes=10)
-_STAMP_SLACK = 10
+_STAMP_SLACK = timedelta(minutes=10)
+_DAY = timedelta(days=1)
 
 
 class Dated(NamedTuple):
@@ -32,11 +24,6 @@ class Dated(NamedTuple):
     instants: tuple[datetime | None, ...]
     precision: Precision
     problems: tuple[Problem, ...]
-
-
-class _Stated(NamedTuple):
-    day: date
-    here: bool
 
 
 def zone_of(mark: Mark, usual: str | None) -> Zone:
@@ -49,95 +36,108 @@ def date_entries(
 ) -> Dated:
     """Find the instants of entries from their clock times.
 
-    A date in an entry ("It's Tuesday, 25 November 2025") fixes that entry, and the others are counted from it, each
-    less than a day from its neighbour. Failing that a date in the header, then the fetch, fixes the newest entry: it is
-    the latest such time not after it, and the result is ``inferred``.
+    A date in an entry ("It's Tuesday, 25 November 2025") fixes that entry, and the others are counted from it, each at
+    the nearest such time on its side. Failing that the oldest entry's date does ("Welcome to our coverage on Tuesday
+    4 November 2025"). Failing that a date in the header, then the fetch, fixes the newest entry: it is the latest such
+    time not after it, and the result is ``inferred``.
     """
     problems: list[Problem] = []
     precision: Precision = "minute"
+    stated = [list(dates(text, problems)) for text in texts]
     anchors = [
-        (number, _on(newest_first[number], stated.day, usual))
-        for number, text in enumerate(texts)
-        for stated in _dates(text, problems)
-        if stated.here and (fetched_at is None or stated.day <= fetched_at.date() + timedelta(days=1))
+        (number, _on(newest_first[number], one.day, usual))
+        for number, ones in enumerate(stated)
+        for one in ones
+        if one.sign is Sign.SAID and not_ahead(one.day, fetched_at)
     ]
-    back = [0]
-    for newer, older in pairwise(newest_first):
-        back.append(back[-1] + minutes_back(newer, older))
     if anchors:
         number, at = anchors[-1]
-        newest = at + timedelta(minutes=back[number])
-        if any(other + timedelta(minutes=back[index]) != newest for index, other in anchors):
+        instants = _spread(newest_first, number, at, usual)
+        if any(instants[index] != other for index, other in anchors):
             problems.append(
                 Problem(
                     code="dates-disagree", message="entries name days that do not agree; the oldest entry's was taken"
                 )
             )
-    elif in_header := [stated.day for stated in _dates(header, problems)]:
+    elif opening := opening_day(stated[-1], fetched_at):
+        oldest = len(newest_first) - 1
+        words = opening.stated.words
+        instants = _spread(newest_first, oldest, _on(newest_first[oldest], opening.stated.day, usual), usual)
+        if opening.contested:
+            message = f"the oldest entry names several days that may be its own; {words!r} was taken"
+            problems.append(Problem(code="dates-disagree", message=message))
+        if not opening.sure:
+            precision = "inferred"
+            message = f"no entry says what day it is; {words!r}, the only date in the oldest entry, was taken"
+            problems.append(Problem(code="inferred-day", message=message))
+    elif in_header := [one.day for one in dates(header, problems)]:
         newest, precision = _on(newest_first[0], in_header[-1], usual), "inferred"
+        instants = _spread(newest_first, 0, newest, usual)
         problems.append(
             Problem(code="inferred-day", message="no entry says what day it is; the date above the entries was taken")
         )
     elif fetched_at is not None:
-        newest, precision = _latest(newest_first[0], fetched_at + _SLACK, usual), "inferred"
-        problems.append(
-            Problem(code="inferred-day", message="the text says nowhere what day it is; the day of the fetch was taken")
-        )
+        newest, precision = _before(newest_first[0], fetched_at + _SLACK, usual), "inferred"
+        instants = _spread(newest_first, 0, newest, usual)
+        message = "the text says in no form that is understood what day it is; the day of the fetch was taken"
+        problems.append(Problem(code="inferred-day", message=message))
     else:
-        problems.append(
-            Problem(
-                code="no-date",
-                message="the text says nowhere what day it is and the fetch time is unknown, so times are null",
-            )
+        message = (
+            "the text says in no form that is understood (such as 'Tuesday 4 November 2025' in its oldest entry) "
+            "what day it is and the fetch time is unknown, so times are null"
         )
+        problems.append(Problem(code="no-date", message=message))
         return Dated((None,) * len(newest_first), "unknown", tuple(problems))
     if usual is None:
         precision = "inferred"
         problems.append(Problem(code="no-zone", message="the text names no time zone; UTC was assumed"))
-    return Dated(tuple(newest - timedelta(minutes=minutes) for minutes in back), precision, tuple(problems))
+    problems += names_not_in_use(newest_first, instants)
+    return Dated(tuple(instants), precision, tuple(problems))
 
 
-def stamp_instant(stamp: Mark, entry: Mark, published: datetime) -> datetime:
+def stamp_instant(stamp: Mark, published: datetime, usual: str | None) -> datetime:
     """When an entry was updated: the stamp's first time since its publication, or a few minutes before it.
 
     Publishers round the two clocks apart, and an edit after midnight carries no date.
     """
-    ahead = minutes_back(stamp, entry)
-    return published + timedelta(minutes=ahead - 1440 if ahead >= 1440 - _STAMP_SLACK else ahead)
+    return _after(stamp, published - _STAMP_SLACK, usual)
 
 
-def usual_zone(chain: Chain) -> str | None:
-    """The zone that most of the entries name."""
-    named = [mark.zone for mark in chain.starts if mark.zone]
-    return max(dict.fromkeys(named), key=named.count) if named else None
+def _spread(newest_first: Sequence[Mark], number: int, at: datetime, usual: str | None) -> list[datetime]:
+    """The instants of all entries, counted from the one that is known, each by its own zone's clock."""
+    newer, older = [at], [at]
+    for mark in newest_first[:number][::-1]:
+        newer.append(_after(mark, newer[-1], usual))
+    for mark in newest_first[number + 1 :]:
+        older.append(_before(mark, older[-1], usual))
+    return newer[:0:-1] + older
 
 
-def _on(mark: Mark, day: date, usual: str | None) -> datetime:
-    wall = datetime(day.year, day.month, day.day, mark.minute // 60, mark.minute % 60)  # noqa: DTZ001 - a wall clock
+def _on(mark: Mark, day: date, usual: str | None, fold: int = 0) -> datetime:
+    wall = datetime(day.year, day.month, day.day, mark.minute // 60, mark.minute % 60, fold=fold)  # noqa: DTZ001 - a wall clock
     return local_to_utc(wall, zone_of(mark, usual))
 
 
-def _latest(mark: Mark, limit: datetime, usual: str | None) -> datetime:
-    day = limit.astimezone(UTC).date() + timedelta(days=1)
-    while (at := _on(mark, day, usual)) > limit:
-        day -= timedelta(days=1)
-    return at
+def _after(mark: Mark, limit: datetime, usual: str | None) -> datetime:
+    """The first time not before ``limit`` at which the mark's clock shows its time."""
+    day = _local_day(limit, zone_of(mark, usual))
+    while True:
+        for fold in (0, 1):
+            if (at := _on(mark, day, usual, fold)) >= limit:
+                return at
+        day += _DAY
 
 
-def _dates(text: str, problems: list[Problem]) -> Iterator[_Stated]:
-    """The dates that a text spells out; one whose weekday is wrong is noted and left out."""
-    for match in _DATE.finditer(text):
-        try:
-            month = MONTHS[(match["month"] or match["us_month"]).lower()]
-            day = date(int(match["year"]), month, int(match["day"] or match["us_day"]))
-        except ValueError:
-            continue
-        weekday = (match["weekday"] or "").lower()
-        if weekday and not _WEEKDAYS[day.weekday()].startswith(weekday):
-            problems.append(
-                Problem(
-                    code="wrong-weekday", message=f"{match[0][:60]!r} is no {weekday.title()}; the date was left out"
-                )
-            )
-            continue
-        yield _Stated(day, match["here"] is not None)
+def _before(mark: Mark, limit: datetime, usual: str | None) -> datetime:
+    """The last time not after ``limit`` at which the mark's clock shows its time."""
+    day = _local_day(limit, zone_of(mark, usual))
+    while True:
+        for fold in (1, 0):
+            if (at := _on(mark, day, usual, fold)) <= limit:
+                return at
+        day -= _DAY
+
+
+def _local_day(at: datetime, zone: Zone) -> date:
+    fixed = zone.offset == 0 or zone.region == "UTC"
+    return at.astimezone(timezone(timedelta(minutes=zone.offset or 0)) if fixed else ZoneInfo(zone.region)).date()

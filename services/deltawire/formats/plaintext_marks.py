@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
-from deltawire.formats.times import ZONES
+from deltawire.formats.times import ZONES, offsets
 
 Direction = Literal["newest-first", "oldest-first"]
 
@@ -46,11 +47,6 @@ class Mark(NamedTuple):
     zone: str | None
     stamp: bool
     score: float
-
-    @property
-    def utc_minute(self) -> int:
-        offset = (ZONES[self.zone].offset if self.zone else 0) or 0
-        return (self.minute - offset) % 1440
 
 
 class Chain(NamedTuple):
@@ -96,19 +92,27 @@ def best_chain(marks: Sequence[Mark]) -> Chain:
     return Chain(tuple(down), "newest-first", down_score)
 
 
-def minutes_back(newer: Mark, older: Mark) -> int:
-    """How many minutes before ``newer`` its neighbour ``older`` is: less than a day, by what is known here."""
-    return (newer.utc_minute - older.utc_minute) % 1440
+def usual_zone(marks: Iterable[Mark]) -> str | None:
+    """The zone that most of the marks name: the most frequent name of the most frequent region."""
+    names = Counter(mark.zone for mark in marks if mark.zone)
+    regions: Counter[str] = Counter()
+    for name, count in names.items():
+        regions[ZONES[name].region] += count
+    return max(names, key=lambda name: (regions[ZONES[name].region], names[name]), default=None)
 
 
 def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
-    minutes = [mark.utc_minute for mark in marks]
+    usual = usual_zone(marks) or "UTC"
+    minutes = [mark.minute for mark in marks]
+    zones = [mark.zone or usual for mark in marks]
+    costs = {older: {newer: _pair_costs(newer, older) for newer in set(zones)} for older in set(zones)}
     best: list[float] = []
     previous: list[int] = []
     for index, mark in enumerate(marks):
         top, source = 0.0, -1
+        of_zone, minute = costs[zones[index]], minutes[index]
         for candidate in range(max(0, index - _LOOKBACK), index):
-            total = best[candidate] - _GAP_COSTS[minutes[candidate] - minutes[index]]
+            total = best[candidate] - of_zone[zones[candidate]][minutes[candidate] - minute]
             if total > top:
                 top, source = total, candidate
         best.append(top + mark.score)
@@ -121,6 +125,21 @@ def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
         chain.append(marks[index])
         index = previous[index]
     return chain[::-1], score
+
+
+@cache
+def _pair_costs(newer: str, older: str) -> list[float]:
+    """What the gap between two clocks costs, by their minutes' difference, if they are in these zones.
+
+    The season is not known here, nor whether "EST" in June is an offset or a habit: the cheapest reading counts.
+    """
+    a, b = ZONES[newer], ZONES[older]
+    shifts = {0}
+    if a.region != b.region:
+        shifts = {x - y for x in offsets(a) for y in offsets(b)}
+    elif a.offset is not None and b.offset is not None:
+        shifts.add(a.offset - b.offset)
+    return [min(_GAP_COSTS[(minutes - shift) % 1440] for shift in shifts) for minutes in range(1440)]
 
 
 def _context(before: str, after: str, *, follows_stamp: bool) -> float:
@@ -145,7 +164,7 @@ def _context(before: str, after: str, *, follows_stamp: bool) -> float:
 
 
 def _form(match: re.Match[str], zone: str | None) -> tuple[bool, str | None]:
-    return bool(match["h12"]), zone
+    return bool(match["h12"]), ZONES[zone].region if zone else None
 
 
 def _zone(match: re.Match[str]) -> str | None:

@@ -66,14 +66,16 @@ _RFC822 = re.compile(
     r"\s*(?:([+-]\d{4})|([A-Za-z]{1,4}))?(?:\s*\([^)]*\))?",
     re.ASCII,
 )
+_LONGEST = 100
 _YEARS = range(1980, 2200)
 
 
 def local_to_utc(wall: datetime, zone: Zone) -> datetime:
     """The instant at which clocks in ``zone`` show ``wall`` (naive).
 
-    A fixed offset tells the two passes of the hour that daylight saving repeats apart. Where it is not one that the
-    region uses that day ("CET" in July), the region's clock is meant, but GMT and UTC mean themselves.
+    A fixed offset tells the two passes of the hour that daylight saving repeats apart; without one ``wall.fold`` does.
+    Where it is not one that the region uses that day ("CET" in July), the region's clock is meant, but GMT and UTC mean
+    themselves.
     """
     region = ZoneInfo(zone.region)
     both = [wall.replace(tzinfo=region, fold=fold) for fold in (0, 1)]
@@ -81,7 +83,23 @@ def local_to_utc(wall: datetime, zone: Zone) -> datetime:
         fixed = timedelta(minutes=zone.offset)
         if not zone.offset or zone.region == "UTC" or fixed in [moment.utcoffset() for moment in both]:
             return wall.replace(tzinfo=timezone(fixed)).astimezone(UTC)
-    return both[0].astimezone(UTC)
+    return both[wall.fold].astimezone(UTC)
+
+
+def in_use(at: datetime, zone: Zone) -> bool:
+    """Whether clocks of the zone's region are at the offset that its name states; names without one always hold."""
+    if not zone.offset or zone.region == "UTC":
+        return True
+    return at.astimezone(ZoneInfo(zone.region)).utcoffset() == timedelta(minutes=zone.offset)
+
+
+def offsets(zone: Zone) -> frozenset[int]:
+    """Minutes east of UTC at which clocks called by this name can be over a year."""
+    if zone.offset == 0 or zone.region == "UTC":
+        return frozenset((zone.offset or 0,))
+    region = ZoneInfo(zone.region)
+    seasons = (datetime(2025, month, 1, tzinfo=region).utcoffset() for month in (1, 7))
+    return frozenset(offset // timedelta(minutes=1) for offset in seasons if offset is not None)
 
 
 def parse(value: object, zone: tzinfo | None = None) -> Moment | None:
@@ -98,7 +116,7 @@ def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
 
     A time without either is one of ``zone``; without that too, and for a date alone, null.
     """
-    match = _ISO.fullmatch(value.strip())
+    match = _ISO.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
@@ -110,7 +128,7 @@ def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
 
 def parse_rfc822(value: str) -> Moment | None:
     """RFC 822 and 5322 dates as feeds have them, with zone names beyond the RFC's; null without a zone."""
-    match = _RFC822.fullmatch(value.strip())
+    match = _RFC822.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None or (month := MONTHS.get(match[2].lower())) is None:
         return None
     year = int(match[3])

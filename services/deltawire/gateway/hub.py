@@ -153,8 +153,8 @@ class Hub:
     ) -> AsyncGenerator[list[Item]]:
         """Every item from ``start`` on, for ever, in batches; an empty one after ``timeout`` seconds of silence.
 
-        What lies before the shared tail comes from a reader of its own. An item that both supply comes
-        from the tail only as far as the caller has not been given it: see ``Stream.take``.
+        What lies before the shared tail comes from a reader of its own. Around the place where the two join,
+        an item may come from both: the caller passes over what it already has (``Stream.take``).
 
         Raises:
             Closed: the gateway stops, or the caller is too slow.
@@ -173,7 +173,7 @@ class Hub:
                 yield await subscription.next(timeout)
 
     async def _between(self, start: Mapping[int, int], end: Mapping[int, int]) -> AsyncIterator[list[Item]]:
-        """The items from ``start`` up to but not with ``end``."""
+        """The items from ``start`` up to ``end``, perhaps some more."""
         wanted = {p: start[p] for p in end if start[p] < end[p]}
         if not wanted:
             return
@@ -182,8 +182,7 @@ class Hub:
             while any(reader.positions[p] < end[p] for p in wanted):
                 if self.closed:
                     raise Closed("shutdown")
-                records = [r for r in await reader.poll() if r.offset < end[r.partition]]
-                if records:
+                if records := await reader.poll():
                     yield [self._item(record, first=False) for record in records]
         finally:
             await reader.close()

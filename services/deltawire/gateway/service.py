@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable
 
 import structlog
@@ -13,6 +11,7 @@ from aiohttp import web
 import deltawire
 from deltawire.config import GatewayConfig
 from deltawire.gateway.app import make_app
+from deltawire.listening import CannotListen
 from deltawire.log.port import Log
 from deltawire.log.topics import Topics
 from deltawire.store.port import Store
@@ -21,10 +20,6 @@ logger = structlog.get_logger()
 
 SHUTDOWN_TIMEOUT = 2.0
 """Seconds that requests under way may take once the gateway stops; event streams end at once."""
-
-
-class CannotListen(Exception):
-    """The address cannot be listened on; one sentence says why, and the mend."""
 
 
 async def run(
@@ -50,7 +45,7 @@ async def run(
         try:
             await web.TCPSite(runner, config.host, config.port).start()
         except OSError as error:
-            raise CannotListen(why_not(config, error)) from None
+            raise CannotListen("gateway", config.host, config.port, error) from None
         address = address_of(config.host, runner.addresses[0][1])
         logger.info("gateway.started", address=address)
         if started is not None:
@@ -65,17 +60,3 @@ def address_of(host: str, port: int) -> str:
     """The page's address as one types it; a wildcard is reached through the loopback."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 a name, not a binding
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-def why_not(config: GatewayConfig, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {config.port} on {config.host} is in use by another program: stop that one, "
-            "or set gateway.port to another (0 takes any free port)"
-        )
-    if error.errno == errno.EACCES:
-        return f"port {config.port} needs more rights than this process has: set gateway.port to 1024 or above"
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"{config.host} is no address of this machine: set gateway.host to 127.0.0.1, or 0.0.0.0 for all"
-    reason = error.strerror or error
-    return f"cannot listen on {config.host} port {config.port} ({reason}): set gateway.host and gateway.port"

@@ -80,5 +80,6 @@ def shrink(connection: sqlite3.Connection) -> bool:
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     if free <= SPARE_PAGES or free * 4 <= pages:
         return False
-    connection.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})").fetchall()
+    for _ in range(STEP_PAGES):  # the sqlite3 module takes one step of this pragma, which is one page
+        connection.execute("PRAGMA incremental_vacuum(1)")
     return True

@@ -164,8 +164,11 @@ def partition_count(connection: sqlite3.Connection) -> int:
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the file holds nothing yet; a LogError where it holds something that is not ours."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    # One statement, so one view of the file: another process may be making the log right now.
+    application, version, tables = connection.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
     if application == APPLICATION_ID:
         if version > SCHEMA_VERSION:
             raise LogError(
@@ -173,7 +176,6 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
                 " upgrade this deltawire or give another [log] url"
             )
         return False
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application or version or tables:
         raise LogError(f"{path} is a SQLite database, but no log of deltawire; give another [log] url")
     return True

@@ -126,7 +126,9 @@ async def _keep_running(group: str, worker: Callable[[int], Awaitable[None]], pa
             if loop.time() - started > 2 * LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             telemetry.restarts.labels(group).inc()
-            bound.warning("worker.failed", outcome="restart", error=str(error), pause_s=pause, exc_info=error)
+            # The frames once: a full disk says the same for hours.
+            frames = error if pause == FIRST_PAUSE else None
+            bound.warning("worker.failed", outcome="restart", error=str(error), pause_s=pause, exc_info=frames)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
         else:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 
 ACCEPT_ENCODING = "gzip, deflate, br"
 STEP = 256 * 1024

@@ -13,9 +13,9 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import aiohttp
 import msgspec
 
-from deltawire import net
+from deltawire import net, variables
 from deltawire.config import FetchConfig
-from deltawire.poller import headers, variables
+from deltawire.poller import headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from deltawire.model import CacheInfo
+from deltawire.model import LONGEST_AGE_S, CacheInfo
 
 RETRY_AFTER_CAP = timedelta(days=1)
 """The longest Retry-After that is obeyed: a wrong one must not silence a feed for ever."""
@@ -29,9 +29,9 @@ def http_date(value: str | None) -> datetime | None:
 
 
 def seconds(value: str | None) -> float | None:
-    """A delta-seconds value (RFC 9111, 1.2.2)."""
+    """A delta-seconds value (RFC 9111, 1.2.2), a year at most."""
     text = (value or "").strip()
-    return float(text) if _digits.fullmatch(text) and text.isascii() else None
+    return min(float(text), LONGEST_AGE_S) if _digits.fullmatch(text) and text.isascii() else None
 
 
 def opaque(value: str | None) -> str | None:

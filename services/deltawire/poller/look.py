@@ -16,6 +16,7 @@ import msgspec
 from deltawire.config import FetchConfig
 from deltawire.formats.base import Unreadable
 from deltawire.model import (
+    COPY_TOLERANCE,
     Document,
     Failed,
     Feed,
@@ -79,6 +80,9 @@ def start(feed: Feed, state: FetchState | None) -> FetchState:
         target=None,
         body_hash=None,
         reader=None,
+        copy_date=None,
+        copy_time=None,
+        behind=False,
         next_poll_at=None,
         retry_after=None,
     )
@@ -137,7 +141,14 @@ def _succeeded(
     assert digest is not None
     changed = digest != state.digest
     recovered = state.attempts > 0
-    owes = not changed and (state.owed > 0 or recovered)
+    made, newest = fetched.cache.copy_time(now), state.copy_time
+    behind = made is not None and newest is not None and made < newest - COPY_TOLERANCE
+    # While older copies are served the differ refuses them; when the copies are current again it must be told.
+    current_again = state.behind and not behind
+    owed = removal_looks + 1 if changed or current_again else state.owed
+    # A cache that answers with the same copy once more has not looked at the origin.
+    looked = current_again or not fetched.cache.repeats(state.copy_date)
+    owes = not changed and (recovered or (looked and owed > 0))
     live = state.live if read is None else read.reading.feed.live
     health: Literal["ok", "ended"] = "ended" if live is False else "ok"
     after = msgspec.structs.replace(
@@ -147,7 +158,10 @@ def _succeeded(
         url=feed.url,
         digest=digest,
         live=live,
-        owed=removal_looks + 1 if changed else max(0, state.owed - owes),
+        owed=max(0, owed - owes),
+        copy_date=fetched.cache.date,
+        copy_time=max((t for t in (made, newest) if t), default=None),
+        behind=behind,
         attempts=0,
         failing_since=None,
         last_read_at=now,

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from deltawire.config import FetchConfig
-from deltawire.model import Feed, FetchState
+from deltawire.model import LONGEST_INTERVAL_S, Feed, FetchState
 
 Outcome = Literal["changed", "unchanged", "failed"]
 
@@ -91,7 +91,8 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
 
 def bounds(feed: Feed) -> tuple[float, float]:
     """The shortest and the longest interval; a maximum below the minimum counts as the minimum."""
-    return feed.min_interval, max(feed.min_interval, feed.max_interval)
+    low = min(feed.min_interval, LONGEST_INTERVAL_S)
+    return low, min(max(low, feed.max_interval), LONGEST_INTERVAL_S)
 
 
 def jitter(feed_id: str, attempt: int) -> float:

@@ -19,12 +19,11 @@ from deltawire.log.fuse import Fuse
 from deltawire.log.port import Log, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
-from deltawire.model import Feed, FeedRef, FetchState
+from deltawire.model import Feed, FetchState
 from deltawire.poller import look as looks
 from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.watch import Poller, Watch
-from deltawire.telemetry import redact
 
 logger = structlog.get_logger()
 
@@ -60,11 +59,12 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
     end = (await log.bounds(topics.feeds))[partition][1]
     feeds, unreadable, fuse = await _latest(poller, topics.feeds, partition, Feed)
     states, _, _ = await _latest(poller, topics.fetch_state, partition, FetchState)
-    # A feed whose record cannot be read is not one that was removed.
-    for feed_id in states.keys() - feeds.keys() - unreadable:
-        # Removed while no poller ran: nobody has told the differ yet.
-        state = states[feed_id]
-        await poller.retire(FeedRef(id=feed_id, url=redact(state.url), generation=state.generation))
+    for feed_id, state in list(states.items()):
+        # A feed whose record cannot be read is not one that was removed.
+        if feed_id in unreadable or (feed_id in feeds and feeds[feed_id].generation == state.generation):
+            continue
+        # Removed, or removed and added again, while no poller ran: nobody has told the differ yet.
+        await poller.retire(feed_id, states.pop(feed_id))
     watches = {id_: Watch(poller, feed, looks.start(feed, states.get(id_))) for id_, feed in feeds.items()}
     reader = await log.reader(topics.feeds, {partition: end})
     try:
@@ -103,9 +103,10 @@ async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed
     if feed == watch.feed:
         return
     await watch.stop()
-    if feed is None:
+    if feed is None or feed.generation != watch.feed.generation:
         del watches[record.key]
-        await poller.retire(looks.reference(watch.feed))
+        await poller.retire(record.key, watch.state)
+    if feed is None:
         return
     state = looks.start(feed, watch.state)
     if watch.feed.paused and not feed.paused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
+from datetime import timedelta
 
 import aiohttp
 import msgspec
@@ -28,7 +29,8 @@ logger = structlog.get_logger()
 SAVE_INTERVAL = 60.0
 """Seconds after which a feed's state is written even if nothing but the time of its last look changed in it."""
 
-_TRIFLES = frozenset({"next_poll_at", "interval", "last_read_at", "looks"})
+_TRIFLES = frozenset({"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time"})
+_TICK = timedelta(milliseconds=1)
 
 
 class Poller:
@@ -63,14 +65,17 @@ class Poller:
                 self.states[state] += step
                 telemetry.feeds_gauge.labels(state).set(self.states[state])
 
-    def begin(self, feed: FeedRef) -> Look:
-        """A look that begins now; its end is filled in later."""
+    def begin(self, feed: FeedRef, state: FetchState) -> Look:
+        """A look that begins now; its end is filled in later. It begins after the last one, whatever the clock says."""
         now = self.clock()
+        if state.looks:
+            now = max(now, state.looks[-1].at + _TICK)
         return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
 
-    async def retire(self, feed: FeedRef) -> None:
+    async def retire(self, feed_id: str, state: FetchState) -> None:
         """Write that a feed was removed, and forget its state."""
-        look = self.begin(feed)
+        feed = FeedRef(id=feed_id, url=telemetry.redact(state.url), generation=state.generation)
+        look = self.begin(feed, state)
         retired = Retired(**msgspec.structs.asdict(look), cause="removed")
         await self.log.append([self._observed(retired), self._remembered(feed.id, None)])
         logger.info("feed.removed", feed=feed.id, poll_id=look.poll_id)
@@ -102,6 +107,7 @@ class Watch:
         self._saved = state
         self._saved_at = -SAVE_INTERVAL
         self._shown: str | None = None
+        self._unwritten = False
 
     def start(self, feeds: int = 1) -> None:
         """Begin to look, ``feeds`` being how many start at this moment. A feed that is paused or gone waits."""
@@ -128,10 +134,18 @@ class Watch:
             try:
                 conclusion = await self._look()
                 wait = conclusion.state.next_poll_at
-                pause = (wait - self._poller.clock()).total_seconds() if wait is not None else 0.0
+                # A clock that was set back must not stretch the pause by as much.
+                now = max(self._poller.clock(), conclusion.state.looks[-1].at)
+                pause = (wait - now).total_seconds() if wait is not None else 0.0
+                if self._unwritten:
+                    self._unwritten = False
+                    logger.info("poller.written_again", feed=self.feed.id)
             except LogError as error:
                 pause = max(1.0, self.feed.min_interval)
-                self._complain("poller.write_failed", error, pause)
+                self._poller.counts["unwritten"] += 1
+                if not self._unwritten:
+                    self._unwritten = True
+                    self._complain("poller.write_failed", error, pause)
             except Exception as error:
                 # A defect of ours in one feed must neither stop the others nor lose this one.
                 pause = self.feed.max_interval
@@ -144,10 +158,10 @@ class Watch:
         async with poller.gates.slot(feed.url):
             late = asyncio.get_running_loop().time() - self._due
             poller.lateness = max(poller.lateness, late)
-            look = poller.begin(self._ref)
+            look = poller.begin(self._ref, state)
             asked = looks.validators(state, reader)
             outcome = await fetch(poller.session, poller.config.fetch, feed.url, asked, clock=poller.clock)
-        look = msgspec.structs.replace(look, fetched_at=poller.clock())
+        look = msgspec.structs.replace(look, fetched_at=max(poller.clock(), look.began_at))
         conclusion = looks.conclude(
             feed,
             state,
@@ -210,13 +224,12 @@ class Watch:
             return
         self._show()
         if after.state in ("ok", "ended"):
-            bound.info("feed.state", before=before.state, state=after.state, next_poll_at=after.next_poll_at)
+            bound.info("feed.state", **{"from": before.state, "to": after.state}, next_poll_at=after.next_poll_at)
             return
         cause = conclusion.observation.cause if isinstance(conclusion.observation, Failed | Retired) else None
         bound.warning(
             "feed.state",
-            before=before.state,
-            state=after.state,
+            **{"from": before.state, "to": after.state},
             cause=cause,
             detail=after.looks[-1].detail,
             attempts=after.attempts,
@@ -225,7 +238,6 @@ class Watch:
         )
 
     def _complain(self, event: str, error: Exception, pause: float, **more: object) -> None:
-        self._poller.counts["unwritten"] += 1
         logger.warning(
             event,
             feed=self.feed.id,

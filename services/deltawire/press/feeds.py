@@ -53,7 +53,7 @@ def _item(blog: Blog, post: Post, noise: Noise) -> str:
         f"<dc:creator>{escape(post.author)}</dc:creator>",
         f"<description>{escape(escape(post.text[:80]))}</description>",
         f"<content:encoded>{encoded}</content:encoded>",
-        *(f"<category>{label}</category>" for label in sorted(post.labels)),
+        "".join(f"<category>{label}</category>" for label in sorted(post.labels)),
     ]
     if post.title is not None:
         parts.append(f"<title>{escape(post.title)}</title>")
@@ -85,7 +85,7 @@ def _atom_entry(blog: Blog, post: Post, noise: Noise) -> str:
         f"<author><name>{escape(post.author)}</name></author>",
         f"<link{noise.attributes(alternate)}/>",
         f'<content type="html">{escape(noise.body(post))}</content>',
-        *(f"<category{noise.attributes({'term': label, 'label': label})}/>" for label in sorted(post.labels)),
+        "".join(f"<category{noise.attributes({'term': label, 'label': label})}/>" for label in sorted(post.labels)),
     ]
     return f"<entry>{noise.gap().join(noise.order(parts))}</entry>"
 

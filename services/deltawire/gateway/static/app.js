@@ -3,7 +3,7 @@
 import { Connection, entryPath, get } from "./api.js";
 import { Card } from "./card.js";
 import { headline, plural, WORDS } from "./format.js";
-import { fromEvent, fromView, keyOf, Model, Seen } from "./model.js";
+import { fromEvent, fromView, keyOf, Model } from "./model.js";
 import { Changes, drawAlerts, drawFeeds } from "./panels.js";
 import { Timeline } from "./timeline.js";
 
@@ -15,7 +15,6 @@ const view = { feed: "", show: "", query: "" };
 const model = new Model();
 let ranked = null;
 let feeds = [];
-let seen = new Seen();
 let backoff = 1000;
 let restarting = false;
 let lastTick = Date.now();
@@ -47,7 +46,6 @@ async function restart() {
     $("version").textContent = `deltawire ${index.version}`;
     await loadFeeds();
     await loadAlerts();
-    seen = new Seen();
     changes.seed([...model.records.values()]);
     connection.open(list.position);
     backoff = 1000;
@@ -135,7 +133,6 @@ function take(event) {
     if (event.type === "deltawire.feed.started") soon("list", () => load(true));
     return;
   }
-  if (!seen.take(event)) return;
   const found = fromEvent(event);
   soon("feeds", loadFeeds);
   if (!found.backfill) {

@@ -122,19 +122,3 @@ export function matches(found, show) {
       return revised && found.significance === show;
   }
 }
-
-/** Whether an event is one of those already taken, by feed: each feed's events come in order. */
-export class Seen {
-  constructor() {
-    this.last = new Map();
-  }
-
-  take(event) {
-    const feed = event.data.feed.id;
-    const at = [Date.parse(event.time), Number(event.sequence)];
-    const last = this.last.get(feed);
-    if (last && (at[0] < last[0] || (at[0] === last[0] && at[1] <= last[1]))) return false;
-    this.last.set(feed, at);
-    return true;
-  }
-}

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit, urlunsplit
 
-_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""``${NAME}``, the name as its group."""
 
 
 class MissingVariable(Exception):
@@ -26,13 +27,12 @@ def expand(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str, dict
         name = match[1]
         if name not in environ:
             raise MissingVariable(
-                f"the URL of the feed needs the environment variable {name}, which is not set; "
-                f"set it where deltawire is started"
+                f"the URL needs the environment variable {name}, which is not set; set it where deltawire is started"
             )
         values[name] = environ[name]
         return values[name]
 
-    return _NAME.sub(value_of, url), values
+    return NAME.sub(value_of, url), values
 
 
 def conceal(url: str, values: Mapping[str, str]) -> str:

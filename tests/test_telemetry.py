@@ -1,0 +1,59 @@
+"""Log lines: JSON for machines, the same for what libraries log, no secrets."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+import structlog
+
+from deltawire.telemetry import configure_logging, redact
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    out = io.StringIO()
+    configure_logging("info", out)
+    yield out
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+
+
+def test_a_line_is_one_json_object_that_begins_with_when_how_grave_and_what(lines: io.StringIO) -> None:
+    structlog.get_logger().info("entry.created", feed="a\nb", at=datetime(2026, 1, 1, tzinfo=UTC))
+    (line,) = lines.getvalue().splitlines()
+    assert list(orjson.loads(line)) == ["timestamp", "level", "event", "feed", "at"]
+    assert orjson.loads(line)["at"] == "2026-01-01T00:00:00Z"
+
+
+def test_an_exception_stays_on_its_line_and_shows_no_values(lines: io.StringIO) -> None:
+    def fail(password: str) -> None:
+        raise ValueError("no")
+
+    try:
+        fail("hunter2")
+    except ValueError as error:
+        structlog.get_logger().error("worker.failed", exc_info=error)
+    (line,) = lines.getvalue().splitlines()
+    assert orjson.loads(line)["exception"][0]["exc_type"] == "ValueError"
+    assert "hunter2" not in line
+
+
+def test_what_libraries_log_has_the_same_form(lines: io.StringIO) -> None:
+    logging.getLogger("asyncio").warning("slow %s", "callback")
+    logging.getLogger("asyncio").info("not this")
+    (line,) = lines.getvalue().splitlines()
+    assert orjson.loads(line) | {"timestamp": ""} == {"timestamp": "", "level": "warning", "event": "slow callback"}
+
+
+def test_a_level_below_is_not_logged(lines: io.StringIO) -> None:
+    structlog.get_logger().debug("feed.polled")
+    assert lines.getvalue() == ""
+
+
+def test_an_address_is_shown_without_credentials_query_and_fragment() -> None:
+    assert redact("https://user:pass@host.test:8443/live?key=1#top") == "https://host.test:8443/live"
