@@ -137,7 +137,7 @@ async def test_what_is_no_observation_goes_to_the_dead_letters_and_is_counted(tm
     (letter,) = await everything(log, TOPICS.dead_letters)
     assert (letter.key, letter.value, letter.headers["x"]) == ("blog", b'{"kind":"rumour"}', "1")
     assert letter.headers["dlq.topic"] == TOPICS.observations
-    assert "rumour" in letter.headers["dlq.error"]
+    assert "rumour" in letter.headers["dlq.error.message"]
     assert telemetry.dead_letters.labels("differ", "ValidationError")._value.get() == before + 1
     await log.inner.close()
 
