@@ -64,12 +64,12 @@ def test_nothing_is_aside_where_a_time_is_missing_or_all_are_the_same() -> None:
 
 
 def test_the_order_of_many_entries_is_found_quickly() -> None:
-    listed = list(range(50_000, 0, -1))
-    for minute in random.Random(3).sample(listed, 5_000):
+    listed = list(range(20_000, 0, -1))
+    for minute in random.Random(3).sample(listed, 2_000):
         listed.remove(minute)
         listed.insert(0, minute)
     before = time.process_time()
     found = assembled(*map(entry, listed))
     assert time.process_time() - before < 3
     assert found.feed.order == "newest-first"
-    assert 4_000 < len(found.aside) <= 5_000
+    assert 1_500 < len(found.aside) <= 2_000

@@ -249,6 +249,40 @@ def test_items_that_share_a_guid_and_have_no_time_are_all_kept() -> None:
     assert [e.content_text for e in reading.entries] == ["a", "b", "c"]
 
 
+def shared(*items: tuple[str, str]) -> str:
+    """A feed of titles and descriptions, all with one guid and one time."""
+    listed = "".join(
+        f"<item><guid>g</guid><pubDate>Mon, 03 Mar 2025 10:30:00 GMT</pubDate><title>{title}</title>"
+        f"<description>{text}</description></item>"
+        for title, text in items
+    )
+    return f'<rss version="2.0"><channel><title>t</title>{listed}</channel></rss>'
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["in the title", "in the text"])
+def test_items_that_share_a_guid_and_a_time_but_not_their_words_are_all_kept(part: int) -> None:
+    said = ["Storm hits the coast tonight", "Minister resigns after vote", "Trains are running again"]
+    reading = read_doc(shared(*((text, "") if part == 0 else ("Live", text) for text in said)))
+    assert [e.content_text if part else e.title for e in reading.entries] == said
+    assert {p.message for p in reading.problems} == {
+        "two entries have the same identity; both were kept, told apart by what they say"
+    }
+
+
+def test_of_items_that_share_a_guid_a_time_and_most_words_one_is_kept() -> None:
+    reading = read_doc(shared(("", "Trains are running again."), ("", "Something else."), ("", "Trains run again.")))
+    assert [e.content_text for e in reading.entries] == ["Trains are running again.", "Something else."]
+
+
+def test_many_items_with_one_guid_and_one_time_are_read_quickly() -> None:
+    words = [f"{n * 7919 % 100_003} {'abcdefghijklmnopqrstuvwxyz'[n % 26] * 290}" for n in range(5_000)]
+    document = shared(*(("", text) for text in words))
+    before = time.process_time()
+    reading = read_doc(document)
+    assert time.process_time() - before < 10
+    assert 26 <= len(reading.entries) <= 5_000
+
+
 def test_the_order_of_categories_says_nothing() -> None:
     def labels(*names: str) -> tuple[str, ...]:
         terms = "".join(f"<category>{name}</category>" for name in names)

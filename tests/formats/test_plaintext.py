@@ -414,3 +414,81 @@ def test_a_date_after_the_fetch_does_not_anchor() -> None:
 def test_two_equal_dates_in_the_opening_are_noted() -> None:
     (problem,) = read_doc(opened("Polls: Tuesday 4 November 2025. Results: Friday 7 November 2025.")).problems
     assert problem.code == "dates-disagree"
+
+
+@pytest.mark.parametrize(
+    ("clocks", "expected"),
+    [
+        (("16:58 GMT+1", "12:13 GMT+1", "08:59 GMT+1"), ["04 15:58", "04 11:13", "04 07:59"]),
+        (("4.58pm UTC-03:30", "12.13pm UTC-03:30", "8.59am UTC-03:30"), ["04 20:28", "04 15:43", "04 12:29"]),
+        (("11.58pm UTC+10", "11.15pm UTC+10", "10.05pm UTC+10"), ["04 13:58", "04 13:15", "04 12:05"]),
+    ],
+)
+def test_an_offset_is_a_zone(clocks: tuple[str, str, str], expected: list[str]) -> None:
+    reading = read_doc(three(clocks))
+    assert times(three(clocks)) == expected
+    assert bodies(three(clocks)) == ["One.", "Two.", ELECTION]
+    assert (reading.feed.time_zone, reading.problems) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("clocks", "expected"),
+    [
+        (
+            ("2025-11-25 16:58 UTC", "2025-11-25 08:13 UTC", "2025-11-24 12:59 UTC"),
+            ["25 16:58", "25 08:13", "24 12:59"],
+        ),
+        (
+            ("2025-11-25T16:58:09Z", "2025-11-25T08:13:00Z", "2025-11-22T12:59:00Z"),
+            ["25 16:58", "25 08:13", "22 12:59"],
+        ),
+        (("2025-11-25 16:58 EST", "2025-11-25 08:13 ET", "2025-07-24 12:59 ET"), ["25 21:58", "25 13:13", "24 16:59"]),
+        (
+            ("2025-11-25T00:58+05:30", "2025-11-24T23:13+0530", "2025-11-24 01:00 +05:30"),
+            ["24 19:28", "24 17:43", "23 19:30"],
+        ),
+    ],
+)
+def test_a_whole_date_and_time_with_its_zone_begins_an_entry(clocks: tuple[str, str, str], expected: list[str]) -> None:
+    text = flat(*(f"{clock}\nText {n}. Updated at 2025-11-26 01:00 UTC" for n, clock in enumerate(clocks)), joiner="\n")
+    reading = read_doc(text)
+    assert times(text) == expected
+    assert bodies(text) == ["Text 0.", "Text 1.", "Text 2."]
+    assert {entry.updated_at for entry in reading.entries} == {utc("2025-11-26T01:00:00")}
+    assert {entry.published_precision for entry in reading.entries} == {"minute"}
+    assert reading.problems == ()
+
+
+def test_whole_dates_may_run_oldest_first() -> None:
+    text = flat("2025-11-24 12:59 UTC\nOne.", "2025-11-25 08:13 UTC\nTwo.", joiner="\n")
+    reading = read_doc(text)
+    assert (times(text), reading.feed.order) == (["25 08:13", "24 12:59"], "oldest-first")
+
+
+@pytest.mark.parametrize(
+    ("clocks", "seen"),
+    [
+        (("16.58 Uhr", "12.13 Uhr", "08.59 Uhr"), "3 clock times such as '16.58 Uhr'"),
+        (("16h58", "12h13", "08h59"), "3 clock times such as '16h58'"),
+        (("16:58 XQT", "12:13 XQT", "08:59 XQT"), "3 clock times such as '16:58 XQT'"),
+        (("4.58pm XQT", "12.13pm XQT", "8.59am XQT"), "3 clock times such as '4.58pm XQT'"),
+        (("2025-11-25 16:58", "2025-11-25 12:13", "2025-11-25 08:59"), "3 clock times such as '2025-11-25 16:58'"),
+    ],
+)
+@pytest.mark.parametrize("format_name", ["auto", "plain-text"])
+def test_a_blog_whose_times_are_not_understood_is_refused_with_what_was_seen(
+    clocks: tuple[str, str, str], seen: str, format_name: str
+) -> None:
+    code, message = refusal(three(clocks), format_name)
+    assert code == "not-a-live-blog"
+    assert seen in message
+    assert "zone that is known" in message
+    assert "'4.58pm GMT'" in message
+
+
+def test_many_offsets_are_read_in_good_time() -> None:
+    before = time.process_time()
+    offsets = [f"{sign}{hour}:{minute}" for sign in "+-" for hour in range(15) for minute in ("00", "15", "30", "45")]
+    text = flat(*(f"12:30 UTC{offset}\nText." for offset in offsets * 40), joiner="\n")
+    assert read_doc(text, fetched_at=utc("2025-03-06T12:00:00")).entries
+    assert time.process_time() - before < 5

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from rapidfuzz import fuzz
 
 from deltawire.formats import text as texts
 from deltawire.formats.content import CONTENT_VERSION
@@ -19,6 +20,10 @@ Order = Literal["newest-first", "oldest-first", "unordered"]
 
 _GUARDIAN_BLOCK = re.compile(r"(?:block-)?([0-9a-f]{24})(?:-pinned)?")
 _SHOWN = 3
+_OPENING = 300
+_ALIKE = 60.0
+# Entries of one identity and one time that a further one is compared with: all of them would be quadratic.
+_COMPARED = 8
 
 
 def source_id(value: object) -> str | None:
@@ -145,29 +150,37 @@ def unique_or_next(ladder: Sequence[Callable[[int], str | None]], count: int) ->
 def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[Entry]:
     """One copy of each entry: of two versions of one the newer.
 
-    Entries that share an identity but neither time nor text are not one entry (a feed whose every item has the
-    page's address as its guid): all are kept, for the differ to tell apart by what they say.
+    Entries that share an identity but neither text, nor a time and most of their words, are not one entry (a feed
+    whose every item has the page's address as its guid): all are kept, for the differ to tell apart by what they say.
     """
     kept: list[Entry] = []
-    index: dict[object, int] = {}
+    index: dict[object, list[int]] = {}
     for entry in entries:
         if entry.source_id is None:
             kept.append(entry)
             continue
-        said = [value for value in (entry.content_text, entry.published_at) if value]
-        signs: list[tuple[object, ...]] = [(entry.source_id,), *((entry.source_id, value) for value in said)]
-        repeated = signs[0] in index
-        same = next((index[sign] for sign in signs[1:] if sign in index), None)
-        if repeated and (same is None or entry != kept[same]):
+        identity, words = (entry.source_id,), entry.content_text or entry.title or ""
+        exact, timed = (entry.source_id, words), (entry.source_id, entry.published_at)
+        known = list(index.get(exact, ())) if words else []
+        if entry.published_at is not None:
+            known += (place for place in index.get(timed, ()) if _alike(words, kept[place]))
+        same = next(iter(known), None)
+        if identity in index and (same is None or entry != kept[same]):
             fate = "both were kept, told apart by what they say" if same is None else "the newer one was kept"
             message = f"two entries have the same identity; {fate}"
             noted.append(Problem(code="duplicate-id", message=message, where=entry.source_id))
         if same is None:
-            index |= dict.fromkeys(signs, len(kept))
+            for sign in (identity, exact, timed):
+                places = index.setdefault(sign, [])
+                places += [len(kept)] if len(places) < _COMPARED else []
             kept.append(entry)
         elif _is_newer(entry, kept[same]):
             kept[same] = entry
     return kept
+
+
+def _alike(words: str, known: Entry) -> bool:
+    return fuzz.ratio(words[:_OPENING], (known.content_text or known.title or "")[:_OPENING]) >= _ALIKE
 
 
 def _is_newer(entry: Entry, known: Entry) -> bool:

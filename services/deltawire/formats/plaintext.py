@@ -1,7 +1,8 @@
 """Live blogs flattened to plain text, as archives and text extractors leave them.
 
-An entry is "4.58pm GMT", its text, and perhaps "Updated at 5.03pm GMT". There are no ids, and a headline cannot be told
-from the sentence after it, so the title is null. Coverage is ``window``: nothing says that the text is the whole blog.
+An entry is "4.58pm GMT" (or "2025-11-25 16:58 UTC"), its text, and perhaps "Updated at 5.03pm GMT". There are no ids,
+and a headline cannot be told from the sentence after it, so the title is null. Coverage is ``window``: nothing says
+that the text is the whole blog.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_text
 from deltawire.formats.plaintext_days import date_entries, stamp_instant
 from deltawire.formats.plaintext_marks import Chain, Mark, best_chain, find_marks, usual_zone
+from deltawire.formats.plaintext_unread import names_unknown_zone, unread_clocks
 from deltawire.formats.plaintext_zones import zone_problems
-from deltawire.formats.times import ZONES
+from deltawire.formats.times import zone_named
 from deltawire.model import Entry, FeedMeta, Problem, Reading
 
 _STAMP_LEAD = re.compile(r"(?:last )?updated(?: at)?:?\s*\Z", re.IGNORECASE)
@@ -33,11 +35,14 @@ _SNIFFED = 200_000
 
 class PlainText:
     name: ClassVar[str] = "plain-text"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:_SNIFFED], raw.content_type)[0].lstrip()
-        return head[:1] not in ("<", "{", "[") and _is_blog(best_chain(find_marks(head)))
+        if head[:1] in ("<", "{", "["):
+            return False
+        # A text that only looks like a blog is claimed too: the refusal then says what is not understood.
+        return unread_clocks(head).like_a_blog or _is_blog(best_chain(find_marks(head)), head)
 
     def read(self, raw: Raw) -> Reading:
         text, wrong_bytes = texts.decode(raw.body, raw.content_type)
@@ -47,11 +52,8 @@ class PlainText:
             raise Unreadable("not-a-live-blog", "the document is markup, no plain text")
         marks = find_marks(text)
         chain = best_chain(marks)
-        if not _is_blog(chain):
-            raise Unreadable(
-                "not-a-live-blog",
-                f"the text has no entries that begin with a time such as '4.58pm GMT' ({len(marks)} times stand in it)",
-            )
+        if not _is_blog(chain, text):
+            raise Unreadable("not-a-live-blog", _refusal(text, len(marks)))
         header, segments, trailer = _cut(text, chain)
         title, rest = _title(header)
         for name, outside in (("above", rest), ("below", trailer)):
@@ -80,8 +82,8 @@ class PlainText:
 
 def _entries(
     chain: Chain, parts: Sequence[tuple[str, Mark | None]], header: str, raw: Raw, problems: list[Problem]
-) -> tuple[list[Entry], str]:
-    """The entries in document order, and the zone their times were taken to be in."""
+) -> tuple[list[Entry], str | None]:
+    """The entries in document order, and the region whose clocks their times were taken from; null for an offset."""
     usual = usual_zone(chain.starts)
     step = 1 if chain.direction == "newest-first" else -1
     dated = date_entries(chain.starts[::step], [body for body, _ in parts][::step], header, usual, raw.fetched_at)
@@ -99,11 +101,25 @@ def _entries(
                 updated_at=stamp_instant(stamp, at, usual) if stamp and at else None,
             )
         )
-    return entries, ZONES[usual or "UTC"].region
+    zone = zone_named(usual or "UTC")
+    return entries, None if zone.region == "UTC" and zone.offset else zone.region
 
 
-def _is_blog(chain: Chain) -> bool:
+def _refusal(text: str, times: int) -> str:
+    wanted = "entries begin with a time such as '4.58pm GMT' or '2025-11-25 16:58 UTC'"
+    seen = unread_clocks(text)
+    if not seen.like_a_blog:
+        return f"the text has no entries that begin with a time ({times} times stand in it); {wanted}"
+    return (
+        f"the text looks like a live blog, but its {seen.number} clock times such as {seen.example!r} have no form or "
+        f"no zone that is known, or no entry's text after them; {wanted}"
+    )
+
+
+def _is_blog(chain: Chain, text: str) -> bool:
     """One entry is enough if its context is beyond doubt: a line of its own or the start of one, and a zone."""
+    if names_unknown_zone(chain, text):
+        return False
     labelled = sum(1 for mark in chain.starts if mark.zone)
     needed = 1 if labelled == len(chain.starts) else 3
     strong = sum(1 for mark in chain.starts if mark.score >= 6)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from deltawire.formats.plaintext_dates import Sign, dates, not_ahead, opening_day
 from deltawire.formats.plaintext_marks import Mark
 from deltawire.formats.plaintext_zones import names_not_in_use
-from deltawire.formats.times import ZONES, Zone, local_to_utc
+from deltawire.formats.times import Zone, local_to_utc, zone_named
 from deltawire.model import Precision, Problem
 
 _SLACK = timedelta(minutes=10)
@@ -28,13 +28,13 @@ class Dated(NamedTuple):
 
 def zone_of(mark: Mark, usual: str | None) -> Zone:
     """The zone a mark's clock is in; where neither it nor its document names one, UTC is assumed."""
-    return ZONES[mark.zone or usual or "UTC"]
+    return zone_named(mark.zone or usual or "UTC")
 
 
 def date_entries(
     newest_first: Sequence[Mark], texts: Sequence[str], header: str, usual: str | None, fetched_at: datetime | None
 ) -> Dated:
-    """Find the instants of entries from their clock times.
+    """Find the instants of entries from their clock times; those that state their day need no more.
 
     A date in an entry ("It's Tuesday, 25 November 2025") fixes that entry, and the others are counted from it, each at
     the nearest such time on its side. Failing that the oldest entry's date does ("Welcome to our coverage on Tuesday
@@ -43,6 +43,9 @@ def date_entries(
     """
     problems: list[Problem] = []
     precision: Precision = "minute"
+    own = [_on(mark, mark.day, usual) for mark in newest_first if mark.day]
+    if len(own) == len(newest_first):
+        return Dated(tuple(own), precision, tuple(names_not_in_use(newest_first, own)))
     stated = [list(dates(text, problems)) for text in texts]
     anchors = [
         (number, _on(newest_first[number], one.day, usual))
@@ -100,7 +103,7 @@ def stamp_instant(stamp: Mark, published: datetime, usual: str | None) -> dateti
 
     Publishers round the two clocks apart, and an edit after midnight carries no date.
     """
-    return _after(stamp, published - _STAMP_SLACK, usual)
+    return _on(stamp, stamp.day, usual) if stamp.day else _after(stamp, published - _STAMP_SLACK, usual)
 
 
 def _spread(newest_first: Sequence[Mark], number: int, at: datetime, usual: str | None) -> list[datetime]:

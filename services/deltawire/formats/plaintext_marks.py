@@ -10,18 +10,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
+from datetime import date
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from deltawire.formats.times import ZONES, offsets
+from deltawire.formats.times import ZONES, offsets, zone_named
 
 Direction = Literal["newest-first", "oldest-first"]
 
 _NAMES = "|".join(sorted((name.replace(" ", " ?") for name in ZONES if name != "Z"), key=len, reverse=True))
+_OFFSET = r"[+\-−](?:1[0-4]|0?\d)(?::?(?:00|15|30|45))?(?![\d:])"
 _MARK = re.compile(
-    rf"(?<![\w.:,/£$€+-])(?:(?P<h12>1[0-2]|0?[1-9])[.:](?P<m12>[0-5]\d) ?(?P<half>[ap])\.?m\b\.?"
+    r"(?<![\w.:,/£$€+-])(?:(?P<day>(?:19|20)\d\d-[01]\d-[0-3]\d)[T ](?P<h_iso>[01]\d|2[0-3]):(?P<m_iso>[0-5]\d)"
+    rf"(?::[0-5]\d(?:\.\d{{1,9}})?)? ?(?P<iso_zone>Z\b|(?:GMT|UTC)?{_OFFSET}|(?:{_NAMES})\b)"
+    rf"|(?:(?P<h12>1[0-2]|0?[1-9])[.:](?P<m12>[0-5]\d) ?(?P<half>[ap])\.?m\b\.?"
     rf"|(?P<h24>[01]?\d|2[0-3])(?P<dot>[.:])(?P<m24>[0-5]\d)(?![\d.:%]\d|\d))"
-    rf"(?:[ \u00a0](?P<zone>{_NAMES})\b)?",
+    rf"(?:[ \u00a0](?P<zone>(?:GMT|UTC){_OFFSET}|(?:{_NAMES})\b))?)",
     re.IGNORECASE,
 )
 _STAMP = re.compile(r"\b(?:last )?updated(?: at)?:? ?$", re.IGNORECASE)
@@ -31,6 +35,9 @@ _PREPOSITION = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*$")
+STARTS_A_LINE = 5.0
+"""The score that only a time at the start of a line, or one like it, can have."""
+
 _LOOKBACK = 64
 _FREE_GAP = 180
 _COST_PER_HOUR = 0.5
@@ -39,7 +46,10 @@ _GAP_COSTS = [max(0, minutes - _FREE_GAP) / 60 * _COST_PER_HOUR for minutes in r
 
 
 class Mark(NamedTuple):
-    """A clock time at ``start:end`` of the text. ``minute`` is of the day on the clock of ``zone`` (null: unstated)."""
+    """A clock time at ``start:end`` of the text. ``minute`` is of the day on the clock of ``zone`` (null: unstated).
+
+    ``day`` is on that clock too, and null for all but ISO 8601 times, which state it.
+    """
 
     start: int
     end: int
@@ -47,6 +57,7 @@ class Mark(NamedTuple):
     zone: str | None
     stamp: bool
     score: float
+    day: date | None = None
 
 
 class Chain(NamedTuple):
@@ -65,6 +76,9 @@ def find_marks(text: str) -> list[Mark]:
     marks: list[Mark] = []
     after_stamp = -1
     for match, zone in found:
+        day = _day(match)
+        if match["day"] and not (day and zone):
+            continue
         before = text[max(0, match.start() - 48) : match.start()]
         stamp = _STAMP.search(before.replace("\n", " ")) is not None
         edge = match.start() - len(before) + len(before.rstrip())
@@ -74,7 +88,7 @@ def find_marks(text: str) -> list[Mark]:
         score += 1 if forms[_form(match, zone)] == usual else -1
         if stamp:
             after_stamp = match.end()
-        marks.append(Mark(match.start(), match.end(), _minute(match), zone, stamp, score))
+        marks.append(Mark(match.start(), match.end(), _minute(match), zone, stamp, score, day))
     return marks
 
 
@@ -83,10 +97,18 @@ def best_chain(marks: Sequence[Mark]) -> Chain:
 
     A stray time costs a whole day's worth of gaps in total, however it is read, which no single score pays for; so one
     stray mark can break nothing. A real midnight, or a night without entries, costs little against all that follows.
+    Times that state their day need no order: where they weigh more than any chain of others, they are the chain.
     """
-    hopeful = [mark for mark in marks if mark.score > 0 and not mark.stamp]
+    hopeful = [mark for mark in marks if mark.score > 0 and not mark.stamp and not mark.day]
+    dated = [mark for mark in marks if mark.score >= STARTS_A_LINE and not mark.stamp and mark.day]
     down, down_score = _chain(hopeful)
     up, up_score = _chain(hopeful[::-1])
+    dated_score = sum(mark.score for mark in dated)
+    if dated_score > max(up_score, down_score):
+        rising = (dated[0].day or date.min) < (dated[-1].day or date.min) or (
+            dated[0].day == dated[-1].day and dated[0].minute < dated[-1].minute
+        )
+        return Chain(tuple(dated), "oldest-first" if rising else "newest-first", dated_score)
     if up_score > down_score:
         return Chain(tuple(up[::-1]), "oldest-first", up_score)
     return Chain(tuple(down), "newest-first", down_score)
@@ -97,8 +119,8 @@ def usual_zone(marks: Iterable[Mark]) -> str | None:
     names = Counter(mark.zone for mark in marks if mark.zone)
     regions: Counter[str] = Counter()
     for name, count in names.items():
-        regions[ZONES[name].region] += count
-    return max(names, key=lambda name: (regions[ZONES[name].region], names[name]), default=None)
+        regions[zone_named(name).region] += count
+    return max(names, key=lambda name: (regions[zone_named(name).region], names[name]), default=None)
 
 
 def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
@@ -127,18 +149,22 @@ def _chain(marks: Sequence[Mark]) -> tuple[list[Mark], float]:
     return chain[::-1], score
 
 
-@cache
 def _pair_costs(newer: str, older: str) -> list[float]:
     """What the gap between two clocks costs, by their minutes' difference, if they are in these zones.
 
     The season is not known here, nor whether "EST" in June is an offset or a habit: the cheapest reading counts.
     """
-    a, b = ZONES[newer], ZONES[older]
+    a, b = zone_named(newer), zone_named(older)
     shifts = {0}
-    if a.region != b.region:
+    if a.region != b.region or a.region == "UTC":
         shifts = {x - y for x in offsets(a) for y in offsets(b)}
     elif a.offset is not None and b.offset is not None:
         shifts.add(a.offset - b.offset)
+    return _costs(frozenset(shift % 1440 for shift in shifts))
+
+
+@lru_cache(maxsize=512)
+def _costs(shifts: frozenset[int]) -> list[float]:
     return [min(_GAP_COSTS[(minutes - shift) % 1440] for shift in shifts) for minutes in range(1440)]
 
 
@@ -163,16 +189,24 @@ def _context(before: str, after: str, *, follows_stamp: bool) -> float:
     return score + 2 if after[0].isspace() else score - 7
 
 
-def _form(match: re.Match[str], zone: str | None) -> tuple[bool, str | None]:
-    return bool(match["h12"]), ZONES[zone].region if zone else None
+def _form(match: re.Match[str], zone: str | None) -> tuple[bool, bool, str | None]:
+    return bool(match["h12"]), bool(match["day"]), zone_named(zone).region if zone else None
 
 
 def _zone(match: re.Match[str]) -> str | None:
-    stated = match["zone"]
-    return " ".join(stated.upper().split()) if stated and (stated.isupper() or " " in stated) else None
+    stated = match["zone"] or match["iso_zone"]
+    known = stated and (stated.isupper() or " " in stated or stated[0] in "+-−")
+    return " ".join(stated.upper().split()) if known else None
+
+
+def _day(match: re.Match[str]) -> date | None:
+    try:
+        return date.fromisoformat(match["day"]) if match["day"] else None
+    except ValueError:
+        return None
 
 
 def _minute(match: re.Match[str]) -> int:
     if match["h12"]:
         return (int(match["h12"]) % 12 + (12 if match["half"].lower() == "p" else 0)) * 60 + int(match["m12"])
-    return int(match["h24"]) * 60 + int(match["m24"])
+    return int(match["h24"] or match["h_iso"]) * 60 + int(match["m24"] or match["m_iso"])

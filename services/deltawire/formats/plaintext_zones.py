@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from deltawire.formats.plaintext_marks import Chain, Mark
-from deltawire.formats.times import ZONES, in_use
+from deltawire.formats.plaintext_marks import STARTS_A_LINE, Chain, Mark
+from deltawire.formats.times import in_use, zone_named
 from deltawire.model import Problem
 
-_STARTS_A_LINE = 5.0
 _AMBIGUOUS = {"IST": "'IST' was taken for India's time (UTC+5:30); Ireland and Israel call theirs the same"}
 
 
@@ -21,7 +20,7 @@ def zone_problems(chain: Chain, marks: Sequence[Mark], text: str) -> Iterator[Pr
         yield Problem(code="mixed-zones", message=message)
     starts = set(chain.starts)
     for mark in marks:
-        strong = mark.score >= _STARTS_A_LINE and not mark.stamp and mark not in starts
+        strong = mark.score >= STARTS_A_LINE and not mark.stamp and mark not in starts
         if mark.zone and strong and places and _place(mark.zone) not in places:
             what = "stands like an entry's start, but is in another zone and fits no order; it was left in the text"
             message = f"the time {text[mark.start : mark.end]!r} at character {mark.start} {what}"
@@ -35,13 +34,17 @@ def names_not_in_use(marks: Iterable[Mark], instants: Iterable[datetime]) -> Ite
     """Names such as "EDT" at a time when the clocks of their region are at another offset; each once."""
     noted: set[str] = set()
     for mark, at in zip(marks, instants, strict=True):
-        if mark.zone and mark.zone not in noted and not in_use(at, ZONES[mark.zone]):
+        if mark.zone and mark.zone not in noted and not in_use(at, zone_named(mark.zone)):
             noted.add(mark.zone)
-            region = ZONES[mark.zone].region
+            region = zone_named(mark.zone).region
             message = f"clocks of {region} are not on {mark.zone!r} on {at:%Y-%m-%d}; the region's own time was taken"
             yield Problem(code="zone-not-in-use", message=message)
 
 
 def _place(name: str) -> str:
-    """The region of a zone; UTC is the same clock as GMT."""
-    return "Europe/London" if ZONES[name].offset == 0 and ZONES[name].region == "UTC" else ZONES[name].region
+    """The region of a zone, or its offset; UTC is the same clock as GMT."""
+    zone = zone_named(name)
+    if zone.region != "UTC":
+        return zone.region
+    hours, minutes = divmod(abs(zone.offset or 0), 60)
+    return f"UTC{'-' if (zone.offset or 0) < 0 else '+'}{hours:02}:{minutes:02}" if zone.offset else "Europe/London"

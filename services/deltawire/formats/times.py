@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -66,8 +67,23 @@ _RFC822 = re.compile(
     r"\s*(?:([+-]\d{4})|([A-Za-z]{1,4}))?(?:\s*\([^)]*\))?",
     re.ASCII,
 )
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+\-−])(\d\d?)(?::?(\d\d))?", re.ASCII)
 _LONGEST = 100
 _YEARS = range(1980, 2200)
+
+
+@lru_cache(maxsize=1024)
+def zone_named(name: str) -> Zone:
+    """The zone of a name in ``ZONES`` or of an offset such as "GMT+1" or "-03:30".
+
+    Raises:
+        KeyError: the name is neither.
+    """
+    match = _OFFSET.fullmatch(name)
+    if match is None:
+        return ZONES[name]
+    minutes = int(match[2]) * 60 + int(match[3] or 0)
+    return Zone("UTC", minutes if match[1] == "+" else -minutes)
 
 
 def local_to_utc(wall: datetime, zone: Zone) -> datetime:
@@ -93,6 +109,7 @@ def in_use(at: datetime, zone: Zone) -> bool:
     return at.astimezone(ZoneInfo(zone.region)).utcoffset() == timedelta(minutes=zone.offset)
 
 
+@lru_cache(maxsize=1024)
 def offsets(zone: Zone) -> frozenset[int]:
     """Minutes east of UTC at which clocks called by this name can be over a year."""
     if zone.offset == 0 or zone.region == "UTC":
