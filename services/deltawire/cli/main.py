@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn, get_args
 
@@ -235,8 +236,9 @@ def _dead_letters_parser(dead_letters: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    # Until a service has its own way to stop, there is nothing to stop.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
+    if threading.current_thread() is threading.main_thread():
+        # Until a service has its own way to stop, there is nothing to stop.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     arguments = parser().parse_args(argv)
     try:
         settings: Settings = load(arguments.config, lenient=arguments.command in LENIENT)
