@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deltawire.formats.assemble import reading
-from deltawire.model import Entry, FeedMeta, Reading
+from deltawire.model import Entry, FeedMeta, Link, Media, Reading
 from formats.docs import utc
 
 START = utc("2025-03-03T10:00:00")
@@ -73,3 +73,53 @@ def test_the_order_of_many_entries_is_found_quickly() -> None:
     assert time.process_time() - before < 3
     assert found.feed.order == "newest-first"
     assert 1_500 < len(found.aside) <= 2_000
+
+
+def test_ordinary_entries_pass_the_bounds_untouched() -> None:
+    whole = entry(
+        1, language="sr-Latn-RS", title="t" * 10_000, links=(Link(url="https://x.example/", text="x", rel="related"),)
+    )
+    found = assembled(whole)
+    assert found.entries == (whole,)
+    assert found.problems == ()
+
+
+def test_fields_of_any_length_are_bounded_and_that_is_noted() -> None:
+    whole = entry(
+        1,
+        source_id="a",
+        language="l" * 36,
+        title="t" * 10_001,
+        authors=tuple(f"{n} {'a' * 300}" for n in range(60)),
+        labels=tuple(f"{n} {'b' * 300}" for n in range(110)),
+        links=tuple(Link(url=f"https://x.example/{n}", text="x" * 20_000, rel="r" * 200) for n in range(510)),
+        media=tuple(Media(url=f"https://x.example/{n}", type="m" * 200, alt="x" * 20_000) for n in range(520)),
+    )
+    found = assembled(whole, entry(0))
+    bounded = found.entries[0]
+    assert (bounded.language, bounded.title) == (None, "t" * 10_000)
+    assert bounded.authors == tuple(f"{n} {'a' * 300}"[:200] for n in range(50))
+    assert bounded.labels == tuple(f"{n} {'b' * 300}"[:200] for n in range(100))
+    assert bounded.links == tuple(
+        Link(url=f"https://x.example/{n}", text="x" * 10_000, rel="r" * 100) for n in range(500)
+    )
+    assert bounded.media == tuple(
+        Media(url=f"https://x.example/{n}", type="m" * 100, alt="x" * 10_000) for n in range(500)
+    )
+    assert [(problem.code, problem.where) for problem in found.problems] == [("field-cut", "a")]
+    message = found.problems[0].message
+    for words in ("its language", "its title", "10 of 60 authors", "10 of 510 links", "20 of 520 media"):
+        assert words in message
+    assert found.entries[1] == entry(0)
+
+
+def test_names_that_are_equal_once_cut_count_once() -> None:
+    found = assembled(entry(1, authors=("a" * 201, "a" * 202), labels=("b" * 201, "b" * 202)))
+    assert (found.entries[0].authors, found.entries[0].labels) == (("a" * 200,), ("b" * 200,))
+
+
+def test_the_language_and_title_of_a_feed_are_bounded() -> None:
+    feed = FeedMeta(language="l" * 36, title="t" * 10_001, url="https://x.example/")
+    found = reading(format="rss", version=1, feed=feed, coverage="window", entries=[])
+    assert found.feed == FeedMeta(title="t" * 10_000, url="https://x.example/")
+    assert [(problem.code, problem.where) for problem in found.problems] == [("field-cut", "the feed")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 
 import pytest
 
-from deltawire.formats.base import Raw
-from deltawire.formats.registry import read
+from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.registry import FORMATS, read
 from formats.docs import JSON_FEED, URL, read_doc, refusal, utc
 
 
@@ -82,3 +84,23 @@ def test_the_version_may_stand_behind_all_items() -> None:
     body = json.dumps({"items": items, "title": "Any order", "version": "https://jsonfeed.org/version/1.1"}).encode()
     reading = read(Raw(body=body, url="https://blog.example/feed.json"))
     assert (reading.format, len(reading.entries)) == ("jsonfeed", 20)
+
+
+def test_whole_numbers_of_any_length_are_exact_identities() -> None:
+    numbers = [10**21 + 1, 10**21 + 2, -(10**20), 2**64 - 1, 2**64, 7]
+    feed = JSON_FEED | {"items": [{"id": number, "content_text": f"Post {number}."} for number in numbers]}
+    for body in (json.dumps(feed), json.dumps(feed, indent=1), json.dumps(feed, separators=(",", ":"))):
+        reading = read_doc(body)
+        assert [entry.source_id for entry in reading.entries] == [str(number) for number in numbers]
+        assert reading.problems == ()
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "-" + "9" * 5000, "9" * 400_000, "1e999"])
+@pytest.mark.parametrize("key", ["id", "date_modified", "title", "tags", "x"])
+def test_absurd_numbers_do_no_harm(number: str, key: str) -> None:
+    body = json.dumps(JSON_FEED | {"items": [{"id": "a", key: 0, "content_text": "Post."}]})
+    raw = Raw(body=body.replace(f'"{key}": 0', f'"{key}": {number}').encode(), url=URL)
+    before = time.process_time()
+    with contextlib.suppress(Unreadable):
+        assert [entry.content_text for entry in FORMATS["jsonfeed"].read(raw).entries] == ["Post."]
+    assert time.process_time() - before < 2

@@ -13,6 +13,7 @@ import msgspec
 from rapidfuzz import fuzz
 
 from deltawire.formats import text as texts
+from deltawire.formats.bounds import bounded, bounded_feed
 from deltawire.formats.content import CONTENT_VERSION
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
 
@@ -60,7 +61,9 @@ def reading(
     change of either makes the same document read differently.
     """
     noted = list(problems)
-    kept = _one_per_identity(entries, noted)
+    feed = bounded_feed(feed, noted)
+    within = [bounded(entry, entry.source_id or f"entry {n}", noted) for n, entry in enumerate(entries, 1)]
+    kept = _one_per_identity(within, noted)
     order: Order = feed.order
     aside: set[int] = set()
     moments = [entry.published_at for entry in kept if entry.published_at is not None]

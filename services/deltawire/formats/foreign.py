@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +15,10 @@ from deltawire.model import Problem
 
 MAX_DEPTH = 64
 """Levels of nesting; deeper than any feed goes and shallow enough for every walk in Python."""
+
+# orjson makes a float of a whole number beyond 64 bits, and an identity must be exact.
+_LONG_NUMBER = re.compile(r"[\[,:\s]-?\d{19,}(?![\d.eE])", re.ASCII)
+_LONGEST_NUMBER = 1024
 
 
 class Loaded(NamedTuple):
@@ -66,6 +71,8 @@ def parse_json(text: str) -> Loaded:
         )
     if _too_deep(value):
         raise Flaw(f"it is nested deeper than {MAX_DEPTH} levels", 0, at_end=False)
+    if not problems and _LONG_NUMBER.search(text):
+        value = _lenient(text)
     return Loaded(value, problems)
 
 
@@ -82,11 +89,15 @@ def strings(value: object) -> Iterator[str]:
 
 def _lenient(text: str) -> Any:
     try:
-        return json.loads(text, strict=False, parse_constant=lambda _: None)
+        return json.loads(text, strict=False, parse_constant=lambda _: None, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise Flaw(_what(text, error), error.pos, at_end=_ends(text, error)) from None
     except (RecursionError, ValueError):
         raise Flaw("it is nested too deeply or holds an absurd number", 0, at_end=False) from None
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else float(digits)
 
 
 def _ends(text: str, error: json.JSONDecodeError) -> bool:
