@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka browser postgres chaos lint lock bench clean
+.PHONY: help install demo test kafka jars browser postgres chaos lint lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,7 +26,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: install ## the whole pipeline on three invented live blogs; prints the address of the page
 	$(BIN)/deltawire demo
 
-test: install browser postgres ## every test, with the services they need
+test: install browser postgres jars ## every test, with the services they need
 	$(BIN)/pytest
 
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
@@ -40,7 +40,7 @@ lint: install ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-chaos: install postgres ## the long versions of the fault tests: minutes, not seconds
+chaos: install postgres jars ## the long versions of the fault tests: minutes, not seconds
 	$(BIN)/pytest -m chaos
 
 postgres:
@@ -50,6 +50,13 @@ postgres:
 	  else \
 	    echo "make test: the tests of the store need PostgreSQL; on Debian: sudo apt-get install postgresql" >&2; exit 1; \
 	  fi
+
+# Before the tests, which have deadlines: the first time, Maven fetches for a while.
+jars: install
+	@if ! { command -v java && command -v mvn; } >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "make test: installing Java and Maven" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jre-headless maven >/dev/null; \
+	  fi
+	@PYTHONPATH=tests $(BIN)/python -m support.broker --jars
 
 BROWSERS := chromium chromium-browser google-chrome
 browser:

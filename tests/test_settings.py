@@ -146,6 +146,8 @@ channels = ["desk", "desc"]
         ("[store]\nurl = 'postgresql://u:hunter2/@h/d'\n", "F:2: store.url: cannot be read: within user and password"),
         ("[store]\nurl = 'postgresql://u:hunter2@h'\n", "F:2: store.url: names no database"),
         ("[store]\nhistory_days = -1\n", "F:2: store.history_days: must be 0 (no limit) or more"),
+        ("[dead_letters]\nmax_ratio = 1.5\n", "F:2: dead_letters.max_ratio: must be 0 to 1, not 1.5"),
+        ("[dead_letters]\nmax_consecutive = -1\n", "F:2: dead_letters.max_consecutive: must be 0 (stop at the first)"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_without_secrets(tmp_path: Path, text: str, expected: str) -> None:

@@ -59,3 +59,15 @@ def test_a_level_below_is_not_logged(lines: io.StringIO) -> None:
 
 def test_an_address_is_shown_without_credentials_query_and_fragment() -> None:
     assert redact("https://user:pass@host.test:8443/live?key=1#top") == "https://host.test:8443/live"
+
+
+def test_what_a_library_says_is_a_json_line_once_a_minute(lines: io.StringIO) -> None:
+    for node in range(3):
+        logging.getLogger("aiokafka.client").error("no connection to node %s", node)
+    logging.getLogger("other").error("no connection to node %s", 1)
+    logging.getLogger("other").info("nothing special")
+    first, second = map(orjson.loads, lines.getvalue().splitlines())
+    assert (first["event"], first["library"]) == ("library.message", "aiokafka.client")
+    # The Kafka client tries again by itself: what it calls an error is none of the operator's yet.
+    assert (first["level"], first["detail"]) == ("info", "no connection to node 0")
+    assert (second["level"], second["library"]) == ("error", "other")

@@ -232,12 +232,20 @@ async def _answers(address: str) -> bool:
 
 
 def main() -> int:
-    """``make kafka``: a broker in the foreground until SIGTERM or Ctrl-C."""
+    """``make kafka``: a broker in the foreground until SIGTERM or Ctrl-C. With ``--jars``: only get what it needs."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    if sys.argv[1:] == ["--jars"]:
+        try:
+            find("java")
+            resolve()
+        except CannotStart as error:
+            print(f"make: {error}", file=sys.stderr)
+            return 1
+        return 0
     broker = Broker(VAR / "node", port=int(os.environ.get("KAFKA_PORT") or 9092), heap="768m")
     with contextlib.suppress(KeyboardInterrupt):
         try:

@@ -90,6 +90,7 @@ class KafkaMembership:
             heartbeat_interval_ms=HEARTBEAT_MS,
             # This consumer is never polled; heartbeats say that the process lives.
             max_poll_interval_ms=_NEVER_MS,
+            consumer_timeout_ms=HEARTBEAT_MS,
         )
         try:
             await self._cluster.call(f"cannot join group {self._group}", consumer.start())

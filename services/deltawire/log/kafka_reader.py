@@ -21,8 +21,11 @@ FETCH_BYTES = 16 * 1024 * 1024
 
 PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 
-FIRST_SLICE, LONGEST_SLICE = 0.02, 0.5
-"""Seconds between two looks at the positions while a poll waits: records wake it at once, holes do not."""
+IDLE_MS = 2000
+"""How often a consumer that has nothing to read moves at all. What comes, comes at once."""
+
+FIRST_SLICE, LONGEST_SLICE = 0.02, 1.0
+"""Seconds between two looks at the positions while polls wait: records wake them at once, holes do not."""
 
 
 class KafkaReader:
@@ -50,6 +53,7 @@ class KafkaReader:
         self._consumer: AIOKafkaConsumer | None = None
         self._closed = False
         self._stall = cluster.timeout
+        self._slice = FIRST_SLICE
         self._heard = asyncio.get_running_loop().time()
 
     @property
@@ -69,18 +73,19 @@ class KafkaReader:
         self.settled = dict(self._positions)
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout
-        wait, slice_ = 0.0, FIRST_SLICE
+        wait = 0.0
         while True:
             records = await self._fetch(max_records, wait)
             if records or self._positions != self.settled:
                 self._heard = clock()
+                self._slice = FIRST_SLICE
                 return records
             if clock() - self._heard > self._stall:
                 await self._check()
             left = deadline - clock()
             if left <= 0:
                 return []
-            wait, slice_ = min(left, slice_), min(slice_ * 2, LONGEST_SLICE)
+            wait, self._slice = min(left, self._slice), min(self._slice * 2, LONGEST_SLICE)
 
     async def close(self) -> None:
         self._closed = True
@@ -121,6 +126,8 @@ class KafkaReader:
             isolation_level="read_committed",
             auto_offset_reset="none",
             enable_auto_commit=False,
+            fetch_max_wait_ms=IDLE_MS,
+            consumer_timeout_ms=IDLE_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         )
