@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka jars browser postgres chaos lint lock bench clean
+.PHONY: help install demo test kafka jars kcat browser postgres chaos lint lock bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,7 +26,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: install ## the whole pipeline on three invented live blogs; prints the address of the page
 	$(BIN)/deltawire demo
 
-test: install browser postgres jars ## every test, with the services they need
+test: install browser postgres jars kcat ## every test, with the services they need
 	$(BIN)/pytest
 
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
@@ -57,6 +57,13 @@ jars: install
 	    echo "make test: installing Java and Maven" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jre-headless maven >/dev/null; \
 	  fi
 	@PYTHONPATH=tests $(BIN)/python -m support.broker --jars
+
+# Only one test needs it, and says so where it is skipped.
+kcat:
+	@command -v kcat >/dev/null && exit 0; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "make test: installing kcat" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends kcat >/dev/null || true; \
+	  fi
 
 BROWSERS := chromium chromium-browser google-chrome
 browser:
