@@ -132,7 +132,8 @@ async def test_a_record_that_is_no_feed_goes_to_the_dead_letters_and_stops_nothi
         await site.add()
         await site.until(has(Document))
     dead = [record async for record in snapshot(site.log, TOPICS.dead_letters)]
-    assert [(record.key, record.value) for record in dead] == [("odd", b'{"id": 7}')]
+    # At least once: a record that comes while the poller starts may be met in the snapshot and in the tail.
+    assert {(record.key, record.value) for record in dead} == {("odd", b'{"id": 7}')}
 
 
 async def test_a_kill_between_any_two_writes_loses_no_change(site: Deployment) -> None:
