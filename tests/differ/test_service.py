@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -17,57 +16,17 @@ from deltawire.differ import memory, service
 from deltawire.differ.state import Policy
 from deltawire.entries import decode as decode_entry
 from deltawire.events import decode
-from deltawire.formats.base import Raw
-from deltawire.formats.registry import read
 from deltawire.log import workers
 from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
-from deltawire.model import Document, FeedRef, Retired, Unchanged
+from deltawire.model import Retired
 from deltawire.press.chance import Publisher
-from deltawire.press.render import FORMATS
 from deltawire.press.truth import compare
+from support.looks import Looks
 from support.waiting import eventually, running
 
 TOPICS = Topics("test")
-
-
-class Looks:
-    """Looks at a publisher, as the records of the observations that a poller would write."""
-
-    def __init__(self, feed_id: str, publisher: Publisher) -> None:
-        self.feed = FeedRef(id=feed_id, url="http://press.test/feed")
-        self.publisher = publisher
-        self.now = datetime(2026, 2, 1, tzinfo=UTC)
-        self.digest = ""
-
-    async def records(self, steps: int) -> list[Outgoing]:
-        out: list[Outgoing] = []
-        for _ in range(steps):
-            for _ in range(2):
-                record = await self._look()
-                # A poller that does not know whether its write happened writes again.
-                out += [record, record]
-            self.publisher.step()
-        return [*out, await self._look(), await self._look()]
-
-    async def _look(self) -> Outgoing:
-        self.now += timedelta(seconds=5)
-        content_type = FORMATS[self.publisher.format].content_type
-        reading = read(Raw(body=self.publisher.draw(), url=self.feed.url, content_type=content_type))
-        await self.publisher.look()
-        digest = repr(msgspec.json.encode(reading))
-        common: dict[str, Any] = {
-            "poll_id": f"{int(self.now.timestamp()):032x}",
-            "feed": self.feed,
-            "poller": "p",
-            "began_at": self.now,
-            "fetched_at": self.now,
-            "digest": digest,
-        }
-        same, self.digest = digest == self.digest, digest
-        look = Unchanged(**common) if same else Document(**common, reading=reading)
-        return Outgoing(topic=TOPICS.observations, key=self.feed.id, value=msgspec.json.encode(look))
 
 
 async def everything(log: FlakyLog, topic: str) -> list[Record]:
@@ -93,7 +52,7 @@ async def test_two_differs_on_a_log_at_its_worst_say_everything_once(
     monkeypatch.setattr(workers, "LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(service, "BATCH", 7)
     for name, publisher in publishers.items():
-        await log.inner.append(await Looks(name, publisher).records(25))
+        await log.inner.append(await Looks(TOPICS, name, publisher).records(25))
     ends = {p: end for p, (_, end) in (await log.inner.bounds(TOPICS.observations)).items()}
 
     async def caught_up() -> bool:
@@ -126,7 +85,7 @@ async def test_what_is_no_observation_goes_to_the_dead_letters_and_is_counted(tm
     before = telemetry.dead_letters.labels("differ", "ValidationError")._value.get()
     publisher = Publisher(1, "guardian")
     bad = Outgoing(topic=TOPICS.observations, key="blog", value=b'{"kind":"rumour"}', headers={"x": "1"})
-    good = await Looks("blog", publisher).records(0)
+    good = await Looks(TOPICS, "blog", publisher).records(0)
     await log.inner.append([bad, *good])
     async with running(service.run(log, TOPICS, "urn:test", Policy())):
 
@@ -144,7 +103,7 @@ async def test_what_is_no_observation_goes_to_the_dead_letters_and_is_counted(tm
 
 async def test_a_removed_feed_leaves_tombstones_only(tmp_path: Path) -> None:
     log = await FlakyLog.open(tmp_path / "log.db", TOPICS, seed=1, unknown_rate=0, revoke_rate=0, short_poll_rate=0)
-    looks = Looks("blog", Publisher(1, "guardian"))
+    looks = Looks(TOPICS, "blog", Publisher(1, "guardian"))
     records = await looks.records(0)
     later = looks.now + timedelta(seconds=5)
     retired = Retired(poll_id="0" * 32, feed=looks.feed, poller="p", began_at=later, fetched_at=later, cause="removed")
