@@ -87,11 +87,19 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     where: str | None = None
 
 
+class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
+    """A source's own word that the entry of this ``source_id`` was withdrawn; ``at`` is when, if it says so."""
+
+    source_id: str
+    at: datetime | None = None
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A document, read: what a format adapter returns. Entries are newest first.
 
     ``aside`` are the indexes of entries that stand outside the document's own order (floated to the top, say):
-    they say nothing about how far down the document reaches.
+    they say nothing about how far down the document reaches. ``more`` are the absolute addresses of further
+    documents that belong to it (the next older page, or entries that are only listed here), the nearest first.
     """
 
     format: str
@@ -101,6 +109,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...] = ()
     aside: tuple[int, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
+    more: tuple[str, ...] = ()
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):

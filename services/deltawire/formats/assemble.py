@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 from deltawire.formats import text as texts
 from deltawire.formats.bounds import bounded, bounded_feed
 from deltawire.formats.content import CONTENT_VERSION
-from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
+from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
 
 Order = Literal["newest-first", "oldest-first", "unordered"]
 
@@ -52,6 +52,8 @@ def reading(
     coverage: Coverage,
     entries: Sequence[Entry],
     problems: Iterable[Problem] = (),
+    tombstones: Sequence[Tombstone] = (),
+    more: Sequence[str] = (),
 ) -> Reading:
     """A reading of ``entries`` given in document order.
 
@@ -82,6 +84,8 @@ def reading(
         entries=tuple(kept[index] for index in listed),
         problems=summarised(noted),
         aside=tuple(place for place, index in enumerate(listed) if index in aside),
+        tombstones=tuple(tombstones),
+        more=tuple(more),
     )
 
 

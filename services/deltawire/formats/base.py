@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +24,29 @@ class Unreadable(Exception):
         self.code = code
 
 
+T = TypeVar("T")
+
+
+class Memo(Protocol):
+    """What the raw segments (items, blocks, updates) of earlier documents were read as: cost follows change.
+
+    A memo belongs to one feed and one version of the readers.
+    """
+
+    def recall(self, segment: bytes, read: Callable[[], T]) -> T:
+        """What ``read`` makes of a segment, taken from memory if it was read before.
+
+        ``segment`` must hold everything that the result depends on.
+        """
+
+
+class Forgetful:
+    """The memo that remembers nothing."""
+
+    def recall(self, segment: bytes, read: Callable[[], T]) -> T:  # noqa: ARG002 - the port's signature
+        return read()
+
+
 class Raw(msgspec.Struct, frozen=True, kw_only=True):
     """A document as it arrived, content codings removed. ``url`` is where it was finally found, for relative links.
 
@@ -33,6 +57,7 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     content_type: str | None = None
     fetched_at: datetime | None = None
+    memo: Memo = Forgetful()
 
 
 class Format(Protocol):
