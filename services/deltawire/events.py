@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import orjson
@@ -154,8 +155,18 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+_KNOWN_TYPES = frozenset(get_args(EntryType) + get_args(FeedType))
 _entry_data = msgspec.json.Decoder(EntryData)
 _feed_data = msgspec.json.Decoder(FeedData)
+
+
+def unknown_type(headers: Mapping[str, str]) -> str | None:
+    """The type of an event that a newer deltawire wrote; null for a type that is known here, and for none of ours.
+
+    Types are open: whoever reads events passes over those.
+    """
+    type_ = headers.get("ce_type", "")
+    return type_ if type_.startswith("deltawire.") and type_ not in _KNOWN_TYPES else None
 
 
 def decode(headers: dict[str, str], value: bytes | None) -> Event:

@@ -33,6 +33,9 @@ stored = Counter("deltawire_stored_events", "Events applied to the store", regis
 duplicates = Counter(
     "deltawire_duplicate_events", "Events that a consumer had already seen", ["service"], registry=registry
 )
+skipped = Counter(
+    "deltawire_skipped_events", "Events of a type that this version does not know", ["service"], registry=registry
+)
 alerts = Counter("deltawire_alerts", "Alerts raised, by rule", ["rule"], registry=registry)
 deliveries = Counter(
     "deltawire_deliveries",

@@ -76,6 +76,23 @@ async def test_each_alert_is_one_line_of_the_log_channel_without_content(
     assert telemetry.registry.get_sample_value("deltawire_alerts_total", {"rule": "fire"}) == before + 1
 
 
+async def test_events_of_types_that_came_later_are_skipped(
+    log: SqliteLog, store: Store, session: aiohttp.ClientSession
+) -> None:
+    unknown = [
+        Outgoing(topic=topics.events, key="harbour", value=b"{}", headers={"ce_type": type_})
+        for type_ in ("deltawire.entry.moved", "deltawire.story.started")
+    ]
+    await log.append([*unknown, event_out(topics, entry_event("created", 1, text="A fire"))])
+    labels = {"service": "alerting"}
+    before = telemetry.registry.get_sample_value("deltawire_skipped_events_total", labels) or 0
+    async with running(service.run(log, topics, store, [FIRE], [], session)):
+        await caught_up(log, store)
+    assert [alert.entry_id for alert, _ in await store.alerts()] == ["e1"]
+    assert telemetry.registry.get_sample_value("deltawire_skipped_events_total", labels) == before + 2
+    assert [record async for record in snapshot(log, topics.dead_letters)] == []
+
+
 async def test_an_event_that_a_rule_is_about_reaches_the_webhook(
     log: SqliteLog, store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:

@@ -231,6 +231,22 @@ async def test_a_record_that_is_no_event_is_passed_over_and_counted(tmp_path: Pa
         assert telemetry.registry.get_sample_value("deltawire_dead_letters_total", labels) == before + 1
 
 
+async def test_events_of_types_that_came_later_are_passed_over_quietly(tmp_path: Path) -> None:
+    unknown = [
+        Outgoing(topic=TOPICS.events, key="harbour", value=b"{}", headers={"ce_type": type_})
+        for type_ in ("deltawire.entry.moved", "deltawire.story.started")
+    ]
+    with capture_logs() as lines:
+        async with one(tmp_path) as rig, rig.listen() as listener:
+            labels = {"service": "gateway"}
+            before = telemetry.registry.get_sample_value("deltawire_skipped_events_total", labels) or 0
+            await rig.log.append(unknown)
+            await rig.publish(entry_event("created", 1), stored=False)
+            assert await listener.ids(1) == ["harbour/a/1"]
+            assert telemetry.registry.get_sample_value("deltawire_skipped_events_total", labels) == before + 2
+    assert [line["log_level"] for line in lines if line["event"].startswith("gateway.")] == ["debug"] * 2
+
+
 async def test_open_streams_are_counted(tmp_path: Path) -> None:
     before = subscribers()
     async with one(tmp_path) as rig:

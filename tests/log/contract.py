@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
 
+from deltawire.log.dead_letters import dead_letter
+from deltawire.log.kafka_topics import MAX_RECORD
 from deltawire.log.partitioner import partition_for_key
 from deltawire.log.port import Fenced, Log, LogError, Outgoing, OutOfRange, Reader, Record, snapshot
 from deltawire.log.topics import Topics
@@ -105,6 +108,17 @@ class LogContract:
         for value in values:
             await log.append([out(engine.topics.observations, "big", value)])
         assert [r.value for r in await everything(log, engine.topics.observations)] == values
+
+    async def test_the_largest_record_fits_into_the_dead_letters(self, log: Log, engine: Engine) -> None:
+        topics = engine.topics
+        value = random.Random(1).randbytes(MAX_RECORD - len("big"))  # does not compress
+        await log.append([out(topics.observations, "big", value)])
+        (record,) = await everything(log, topics.observations)
+        error = ValueError("\U0001f30a" * 1000)
+        await log.append([dead_letter(topics, record, "differ", error, record.timestamp)])
+        (letter,) = await everything(log, topics.dead_letters)
+        assert (letter.key, letter.value) == ("big", value)
+        assert letter.headers["dlq.error.message"] == "\U0001f30a" * 500
 
     async def test_the_key_chooses_kafkas_partition(self, log: Log, engine: Engine) -> None:
         topic = engine.topics.events

@@ -200,9 +200,12 @@ async def test_events_of_types_that_came_later_are_skipped(log: SqliteLog, store
         for type_ in ("deltawire.entry.moved", "deltawire.story.started")
     ]
     await log.append([*unknown, event_out(topics, entry_event("created", 1))])
+    labels = {"service": "storage"}
+    before = telemetry.registry.get_sample_value("deltawire_skipped_events_total", labels) or 0
     async with running(service.run(log, topics, store)):
         await caught_up(log, store)
     assert await text_of(store) is not None
+    assert telemetry.registry.get_sample_value("deltawire_skipped_events_total", labels) == before + 2
 
 
 async def test_a_position_that_another_process_moved_is_read_again(log: SqliteLog, store: Store) -> None:

@@ -130,3 +130,22 @@ class Failing:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
+
+
+class Busy:
+    """The log, to which a record is added right after somebody first asked for the bounds of its topic."""
+
+    def __init__(self, log: SqliteLog, record: Outgoing) -> None:
+        self._log = log
+        self._record = record
+        self.told = asyncio.Event()
+
+    async def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        bounds = await self._log.bounds(topic)
+        if topic == self._record.topic and not self.told.is_set():
+            self.told.set()
+            await self._log.append([self._record])
+        return bounds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)

@@ -122,6 +122,9 @@ class PartitionAlerting:
                 except (ValueError, IndexError) as error:
                     skips.skip(record, error, self._clock())
                     continue
+            elif unknown := events.unknown_type(record.headers):
+                telemetry.skipped.labels(CONSUMER).inc()
+                self._logger.debug("alerting.skipped", outcome="unknown type", type=unknown, offset=record.offset)
             skips.passed()
         fuse = self._fuse.after(skips.outcomes)
         await skips.write(self._log)

@@ -28,7 +28,7 @@ PAUSE = 1.0
 class Item(msgspec.Struct, frozen=True):
     """An event on its way to subscribers. ``frame`` is its ``event:`` and ``data:`` lines, without the id.
 
-    ``frame`` is empty for a record that could not be decoded: only the position moves over it.
+    ``frame`` is empty for a record that is no event known here: only the position moves over it.
     """
 
     partition: int
@@ -189,6 +189,11 @@ class Hub:
 
     def _item(self, record: Record, *, first: bool) -> Item:
         """``first`` is true for the one reader that reports what it sees."""
+        if unknown := events.unknown_type(record.headers):
+            if first:
+                telemetry.skipped.labels("gateway").inc()
+                logger.debug("gateway.skipped", outcome="unknown type", type=unknown, offset=record.offset)
+            return Item(record.partition, record.offset, "", b"")
         try:
             event = events.decode(record.headers, record.value)
         except ValueError as error:

@@ -20,6 +20,8 @@ MAX_RECORD = 8 * 1024 * 1024
 """Bytes of a record, before compression. A batch around it may be a little larger."""
 
 _ROOM = 64 * 1024
+"""For what is around a record in a batch, and for ``Topic.room``."""
+
 _SET_ON_THE_TOPIC = 1
 
 

@@ -48,10 +48,11 @@ class Placer:
             value=record.value,
             headers=[(name, value.encode()) for name, value in record.headers.items()],
         )
-        if size(placed) > MAX_RECORD:
+        limit = MAX_RECORD + topic.room
+        if size(placed) > limit:
             raise LogError(
                 f"a record of {record.topic} with key {record.key!r} has {size(placed)} bytes; "
-                f"the log takes at most {MAX_RECORD}"
+                f"the log takes at most {limit}"
             )
         return placed
 

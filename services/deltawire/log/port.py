@@ -130,9 +130,18 @@ class Log(Protocol):
     async def close(self) -> None: ...
 
 
-async def snapshot(log: Log, topic: str, partitions: Sequence[int] | None = None) -> AsyncIterator[Record]:
-    """Every record from the beginning to what is now the end: how a compacted topic is restored."""
-    bounds = await log.bounds(topic)
+async def snapshot(
+    log: Log,
+    topic: str,
+    partitions: Sequence[int] | None = None,
+    *,
+    bounds: Mapping[int, tuple[int, int]] | None = None,
+) -> AsyncIterator[Record]:
+    """Every record from the beginning to what is now the end: how a compacted topic is restored.
+
+    Whoever goes on from that end asks for the ``bounds`` beforehand, and passes them.
+    """
+    bounds = await log.bounds(topic) if bounds is None else bounds
     wanted = bounds if partitions is None else {p: bounds[p] for p in partitions}
     ends = {p: end for p, (begin, end) in wanted.items() if begin < end}
     if not ends:

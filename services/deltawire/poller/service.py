@@ -56,9 +56,8 @@ async def run(
 
 async def _watch_partition(poller: Poller, partition: int) -> None:
     log, topics = poller.log, poller.topics
-    end = (await log.bounds(topics.feeds))[partition][1]
-    feeds, unreadable, fuse = await _latest(poller, topics.feeds, partition, Feed)
-    states, _, _ = await _latest(poller, topics.fetch_state, partition, FetchState)
+    feeds, unreadable, fuse, end = await _latest(poller, topics.feeds, partition, Feed)
+    states, *_ = await _latest(poller, topics.fetch_state, partition, FetchState)
     for feed_id, state in list(states.items()):
         # A feed whose record cannot be read is not one that was removed.
         if feed_id in unreadable or (feed_id in feeds and feeds[feed_id].generation == state.generation):
@@ -118,15 +117,17 @@ async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed
 
 async def _latest(
     poller: Poller, topic: str, partition: int, type_: type[T]
-) -> tuple[dict[str, T], frozenset[str], Fuse]:
-    """The latest value of each key, the keys whose latest record cannot be read, and what that leaves of the fuse.
+) -> tuple[dict[str, T], frozenset[str], Fuse, int]:
+    """The latest value of each key, the keys whose latest record cannot be read, what that leaves of the fuse, and
+    the offset up to which that was read.
 
     Such a key keeps the value before it as long as the log does.
     """
     latest: dict[str, T] = {}
     # A record that a later one replaced matters to nobody, readable or not.
     outcomes: dict[str, tuple[Record, msgspec.DecodeError] | None] = {}
-    async for record in snapshot(poller.log, topic, [partition]):
+    bounds = await poller.log.bounds(topic)
+    async for record in snapshot(poller.log, topic, [partition], bounds=bounds):
         if record.key is None:
             continue
         outcomes.pop(record.key, None)
@@ -148,7 +149,8 @@ async def _latest(
             skips.skip(*outcome, poller.clock())
     fuse = Fuse(limits=poller.config.dead_letters, where=f"{topic} partition {partition}").after(skips.outcomes)
     await skips.write(poller.log)
-    return latest, frozenset(key for key, outcome in outcomes.items() if outcome is not None), fuse
+    unreadable = frozenset(key for key, outcome in outcomes.items() if outcome is not None)
+    return latest, unreadable, fuse, bounds[partition][1]
 
 
 def _decode(record: Record, type_: type[T]) -> T | None:

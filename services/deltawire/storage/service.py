@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
 import structlog
 
 from deltawire import entries, events, telemetry
 from deltawire.entries import EntryRecord, WholeEntries
-from deltawire.events import EntryData, EntryType, Event, FeedType
+from deltawire.events import EntryData, Event
 from deltawire.log.port import Log, LogError, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
@@ -25,8 +24,6 @@ CONSUMER = "storage"
 RESTORE_BATCH = 500
 PRUNE_BATCH = 500
 PRUNE_EVERY_S = 600.0
-
-_KNOWN_TYPES = frozenset(get_args(EntryType) + get_args(FeedType))
 
 
 def utc_now() -> datetime:
@@ -127,9 +124,9 @@ class PartitionStorage:
         return position
 
     def _decode(self, record: Record) -> Event | None:
-        type_ = record.headers.get("ce_type", "")
-        if type_.startswith("deltawire.") and type_ not in _KNOWN_TYPES:
-            self._logger.debug("storage.skipped", outcome="unknown type", type=type_, offset=record.offset)
+        if unknown := events.unknown_type(record.headers):
+            telemetry.skipped.labels(CONSUMER).inc()
+            self._logger.debug("storage.skipped", outcome="unknown type", type=unknown, offset=record.offset)
             return None
         try:
             return events.decode(record.headers, record.value)
