@@ -25,7 +25,7 @@ class Fatal(LogChannel):
 
 
 async def main(url: str, now: datetime) -> None:
-    await Courier(await open_store(url), Fatal("desk"), lambda: now).deliver_due()
+    await asyncio.gather(*await Courier(await open_store(url), Fatal("desk"), lambda: now).begin_due(1))
 
 
 if __name__ == "__main__":

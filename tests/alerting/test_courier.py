@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -16,6 +17,7 @@ from deltawire.alerting.rules import subject
 from deltawire.alerting.schedule import Answer, delay_s
 from deltawire.config import ChannelConfig
 from deltawire.store.port import Alert, Delivery, Store
+from support.couriers import deliver_due
 from support.receiver import Receiver
 from support.samples import START, entry_event
 from support.stores import Engine
@@ -64,16 +66,16 @@ async def test_a_failing_delivery_follows_the_schedule(
     desk = courier(store, session, receiver, clock)
     receiver.always(500)
     for attempts in range(1, 6):
-        assert await desk.deliver_due() == 1
-        assert await desk.deliver_due() == 0
+        assert await deliver_due(desk) == 1
+        assert await deliver_due(desk) == 0
         due = await store.next_due(channel_id="desk")
         assert due is not None
         assert (due - clock.now).total_seconds() == pytest.approx(delay_s(alert.id, attempts, None), abs=1e-5)
         clock.now = due - timedelta(microseconds=1)
-        assert await desk.deliver_due() == 0
+        assert await deliver_due(desk) == 0
         clock.now = due
     receiver.always(204)
-    assert await desk.deliver_due() == 1
+    assert await deliver_due(desk) == 1
     (delivery,) = await deliveries(store)
     assert (delivery.state, delivery.attempts, delivery.answer) == ("delivered", 6, "HTTP 204")
     assert len(receiver.received) == 6
@@ -87,11 +89,11 @@ async def test_retry_after_of_either_form_is_honoured(
     clock = Clock()
     desk = courier(store, session, receiver, clock)
     receiver.always(429, {"Retry-After": "3600"})
-    await desk.deliver_due()
+    await deliver_due(desk)
     assert await store.next_due() == START + timedelta(hours=1)
     clock.now = START + timedelta(hours=1)
     receiver.always(503, {"Retry-After": "Tue, 25 Nov 2025 13:00:00 GMT"})
-    await desk.deliver_due()
+    await deliver_due(desk)
     assert await store.next_due() == START + timedelta(hours=4)
 
 
@@ -102,7 +104,7 @@ async def test_410_kills_what_is_owed_to_the_channel_and_to_no_other(
     desk = courier(store, session, receiver, Clock())
     receiver.always(410)
     with capture_logs() as lines:
-        while await desk.deliver_due():
+        while await deliver_due(desk):
             pass
     assert 1 <= len(receiver.received) <= 2
     assert {(d.channel_id, d.state) for d in await deliveries(store)} == {("desk", "dead"), ("other", "owed")}
@@ -119,7 +121,7 @@ async def test_a_channel_that_begins_to_fail_is_one_warning_until_it_recovers(
     with capture_logs() as lines:
         for status in (500, 500, 204):
             receiver.always(status)
-            await desk.deliver_due()
+            await deliver_due(desk)
             clock.now += timedelta(hours=1)
     assert [(line["event"], line["log_level"], line["channel_state"]) for line in lines] == [
         ("alert.retry", "warning", "ok -> failing"),
@@ -176,16 +178,39 @@ async def test_a_hanging_endpoint_does_not_delay_another(
         assert len(stuck.received) <= 2
 
 
+async def test_a_hanging_delivery_holds_up_no_other_of_its_channel(
+    store: Store, session: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    alerts = await owe(store, ("desk",), 7)
+
+    async def hang_once() -> web.Response:
+        receiver.answer = receiver.ok
+        return await receiver.hang()
+
+    async def delivered() -> bool:
+        return await store.backlog() == {"desk": 1}
+
+    receiver.answer = hang_once
+    async with running(courier(store, session, receiver, Clock()).run()):
+        await receiver.count(7)
+        await eventually(delivered)
+    ids = [sent.headers["webhook-id"] for sent in receiver.received]
+    assert sorted(ids) == sorted(alert.id for alert in alerts)
+    # Besides the one that hangs they went out in the order in which they became due.
+    hung = {d.alert.id for d in await deliveries(store) if d.state == "owed"}
+    assert [id_ for id_ in ids if id_ not in hung] == [alert.id for alert in alerts if alert.id not in hung]
+
+
 async def test_a_new_alert_is_delivered_at_once_when_the_courier_is_woken(
     store: Store, session: aiohttp.ClientSession, receiver: Receiver
 ) -> None:
     sleeping = asyncio.Event()
 
     class Watched(Courier):
-        async def _sleep(self, seconds: float) -> None:
+        async def _sleep(self, seconds: float, slots: Collection[asyncio.Task[None]]) -> None:
             assert seconds == LONGEST_SLEEP_S
             sleeping.set()
-            await super()._sleep(seconds)
+            await super()._sleep(seconds, slots)
 
     config = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
     desk = Watched(store, make_channels([config], session)["desk"], Clock())
@@ -206,7 +231,7 @@ async def test_an_alert_that_cannot_be_sent_does_not_stop_the_others(store: Stor
             return await super().send(alert, now)
 
     with capture_logs() as lines:
-        while await Courier(store, Broken(), Clock()).deliver_due():
+        while await deliver_due(Courier(store, Broken(), Clock())):
             pass
     assert [line["entry"] for line in lines if line["event"] == "alert.raised"] == ["e2", "e3"]
     states = {d.alert.entry_id: (d.state, d.answer) for d in await deliveries(store)}
@@ -221,13 +246,13 @@ async def test_variables_in_the_url_are_filled_in_for_the_request_only(
     config = ChannelConfig(id="desk", url=receiver.url.replace("hook", "${DW_TEST_PATH}"), secret=SECRET)
     desk = Courier(store, make_channels([config], session)["desk"], clock)
     monkeypatch.delenv("DW_TEST_PATH", raising=False)
-    await desk.deliver_due()
+    await deliver_due(desk)
     assert [d.answer for d in await deliveries(store)] == [
         "the URL needs the environment variable DW_TEST_PATH, which is not set; set it where deltawire is started"
     ]
     monkeypatch.setenv("DW_TEST_PATH", "hook")
     clock.now += timedelta(minutes=1)
-    await desk.deliver_due()
+    await deliver_due(desk)
     assert len(receiver.received) == 1
 
 

@@ -21,6 +21,7 @@ from deltawire.config import ChannelConfig, RuleConfig
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.store.port import Alert, Store
+from support.couriers import deliver_due
 from support.receiver import Receiver
 from support.samples import START, an_alert, entry_event, event_out
 from support.stores import Engine
@@ -75,9 +76,9 @@ async def test_a_courier_killed_between_claim_and_attempt_leaves_its_delivery_to
     )
     assert await asyncio.wait_for(doomed.wait(), 30) == -signal.SIGKILL
     desk = make_channels([ChannelConfig(id="desk", url=receiver.url, secret=SECRET)], session)["desk"]
-    assert await Courier(store, desk, lambda: now + LEASE - timedelta(seconds=1)).deliver_due() == 0
+    assert await deliver_due(Courier(store, desk, lambda: now + LEASE - timedelta(seconds=1))) == 0
     assert await store.next_due(channel_id="desk") == now + LEASE
-    assert await Courier(store, desk, lambda: now + LEASE).deliver_due() == 1
+    assert await deliver_due(Courier(store, desk, lambda: now + LEASE)) == 1
     assert [sent.headers["webhook-id"] for sent in receiver.received] == ["toll-1"]
     assert await store.backlog() == {}
     await store.close()
@@ -106,10 +107,10 @@ async def test_a_failure_under_a_claim_that_was_lost_meanwhile_changes_nothing(e
     now = START + timedelta(hours=1)
     stuck, other = Slow(), Slow()
     stuck.answer = Answer(ok=False, text="too late")
-    late = asyncio.create_task(Courier(store, stuck, lambda: now).deliver_due())
+    late = asyncio.create_task(deliver_due(Courier(store, stuck, lambda: now)))
     await stuck.sending.wait()
     other.go_on.set()
-    assert await Courier(store, other, lambda: now + LEASE).deliver_due() == 1
+    assert await deliver_due(Courier(store, other, lambda: now + LEASE)) == 1
     with capture_logs() as lines:
         stuck.go_on.set()
         await late
@@ -126,9 +127,9 @@ async def test_who_stood_still_since_the_claim_does_not_send(engine: Engine) -> 
     moments = iter([claimed, woken + timedelta(microseconds=1)])
     channel = Slow()
     channel.go_on.set()
-    await Courier(store, channel, lambda: next(moments)).deliver_due()
+    await deliver_due(Courier(store, channel, lambda: next(moments)))
     assert channel.sent == 0
-    assert await Courier(store, channel, lambda: claimed + LEASE).deliver_due() == 1
+    assert await deliver_due(Courier(store, channel, lambda: claimed + LEASE)) == 1
     assert channel.sent == 1
     await store.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -50,40 +50,45 @@ class Courier:
         self._logger = logger.bind(service="alerting", channel=channel.id)
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
-        while True:
-            self.wake.clear()
-            try:
-                while await self.deliver_due():
-                    pass
-                due = await self._store.next_due(channel_id=self._channel.id)
-            except Exception as error:
-                self._logger.warning(
-                    "alert.deliveries_stopped", outcome="retry", error=str(error), pause_s=PAUSE_S, exc_info=error
-                )
-                await asyncio.sleep(PAUSE_S)
-                continue
-            sleep = LONGEST_SLEEP_S if due is None else (due - self._clock()).total_seconds()
-            await self._sleep(max(0.0, min(sleep, LONGEST_SLEEP_S)))
-
-    async def _sleep(self, seconds: float) -> None:
+        """Deliver until cancelled. Each attempt has a slot of its own: one that hangs holds up no other."""
+        slots: set[asyncio.Task[None]] = set()
         try:
-            async with asyncio.timeout(seconds):
-                await self.wake.wait()
-        except TimeoutError:
-            return
+            while True:
+                self.wake.clear()
+                try:
+                    _free(slots)
+                    if len(slots) < AT_ONCE:
+                        slots |= await self.begin_due(AT_ONCE - len(slots))
+                    # While all are taken nothing else can begin, however long it has been due.
+                    due = None if len(slots) == AT_ONCE else await self._store.next_due(channel_id=self._channel.id)
+                except Exception as error:
+                    self._logger.warning(
+                        "alert.deliveries_stopped", outcome="retry", error=str(error), pause_s=PAUSE_S, exc_info=error
+                    )
+                    await asyncio.sleep(PAUSE_S)
+                    continue
+                sleep = LONGEST_SLEEP_S if due is None else (due - self._clock()).total_seconds()
+                await self._sleep(max(0.0, min(sleep, LONGEST_SLEEP_S)), slots)
+        finally:
+            for slot in slots:
+                slot.cancel()
+            await asyncio.gather(*slots, return_exceptions=True)
 
-    async def deliver_due(self) -> int:
-        """Attempt up to AT_ONCE deliveries that are due now, all at once; returns how many.
+    async def _sleep(self, seconds: float, slots: Collection[asyncio.Task[None]]) -> None:
+        """Until then, or until there is something to do: an alert came, or a slot is free."""
+        woken = asyncio.ensure_future(self.wake.wait())
+        try:
+            await asyncio.wait({woken, *slots}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
 
-        They are claimed first, so that no other process attempts them meanwhile.
+    async def begin_due(self, limit: int) -> set[asyncio.Task[None]]:
+        """Begin to attempt up to ``limit`` deliveries that are due now, those that are due longest.
+
+        They are claimed first, so that nobody else attempts them meanwhile.
         """
-        due = await self._store.claim(self._channel.id, self._clock(), AT_ONCE, LEASE)
-        results = await asyncio.gather(*map(self._attempt, due), return_exceptions=True)
-        for error in results:
-            if error is not None:
-                raise error
-        return len(due)
+        due = await self._store.claim(self._channel.id, self._clock(), limit, LEASE)
+        return {asyncio.create_task(self._attempt(delivery)) for delivery in due}
 
     async def _attempt(self, delivery: Delivery) -> None:
         if delivery.claimed_until is not None and self._clock() > delivery.claimed_until - LONGEST_ATTEMPT:
@@ -131,3 +136,12 @@ class Courier:
                 self._logger.warning(
                     "alert.retry", outcome="failed", channel_state="ok -> failing", what_to_do=what_to_do, **fields
                 )
+
+
+def _free(slots: set[asyncio.Task[None]]) -> None:
+    """Leave only those that are taken; an error that ended one is raised."""
+    ended = {slot for slot in slots if slot.done()}
+    slots -= ended
+    for error in [slot.exception() for slot in ended]:
+        if error is not None:
+            raise error
