@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from random import Random
 from typing import Protocol
 
 from chaos.fleet import Member
 
 Fault = Callable[[], Awaitable[None]]
+
+
+SERVERS = ("broker", "postgres")
+
+
+class Deck:
+    """Whom a fault hits, and whether roughly, in an order that ``rng`` shuffles anew each time all were dealt.
+
+    So each kind of fault comes once before any comes again: drawn freely, a run of ten minutes may lack one.
+    """
+
+    def __init__(self, rng: Random, victims: Sequence[str]) -> None:
+        self._rng = rng
+        self._cards = [(victim, rough) for victim in victims for rough in (True, False)]
+        self._left: list[tuple[str, bool]] = []
+
+    def deal(self, free: Set[str]) -> tuple[str, bool] | None:
+        """The next that hits one of these; null when none is left that does."""
+        self._left = self._left or self._rng.sample(self._cards, len(self._cards))
+        card = next((card for card in self._left if card[0] in free), None)
+        if card is not None:
+            self._left.remove(card)
+        return card
 
 
 class Server(Protocol):
@@ -23,7 +46,7 @@ class Server(Protocol):
 
 
 class Nemesis:
-    """Faults drawn from ``rng``. ``unsettle`` is called before each that makes looks of a poller doubtful."""
+    """Faults dealt by ``rng``. ``unsettle`` is called before each that makes looks of a poller doubtful."""
 
     def __init__(
         self, rng: Random, members: Sequence[Member], broker: Server, postgres: Server, unsettle: Callable[[], None]
@@ -31,6 +54,7 @@ class Nemesis:
         self.done: list[str] = []
         self._rng = rng
         self._members = members
+        self._deck = Deck(rng, [*sorted({member.kind for member in members}), *SERVERS])
         self._broker = broker
         self._postgres = postgres
         self._unsettle = unsettle
@@ -38,16 +62,23 @@ class Nemesis:
     def burst(self) -> list[Fault]:
         """One to three faults that overlap, of different victims."""
         faults: list[Fault] = []
-        members = self._rng.sample(list(self._members), 3)
-        servers = self._rng.sample([self.broker, self.postgres], 2)
+        hit: set[str] = set()
         for _ in range(self._rng.choice((1, 2, 2, 3))):
-            if self._rng.random() < 0.7:
-                way = self._rng.choice((self.kill, self.freeze))
-                faults.append(way(members.pop(), self._rng.uniform(0, 4), self._rng.uniform(0.2, 20)))
-            elif servers:
-                server = servers.pop()
-                rough = self._rng.random() < 0.5
-                faults.append(server(self._rng.uniform(0, 4), self._rng.uniform(0.2, 12), rough=rough))
+            members = [member for member in self._members if member.name not in hit]
+            card = self._deck.deal({member.kind for member in members} | (set(SERVERS) - hit))
+            if card is None:
+                continue
+            victim, rough = card
+            after = self._rng.uniform(0, 4)
+            if victim in SERVERS:
+                server = self.broker if victim == "broker" else self.postgres
+                faults.append(server(after, self._rng.uniform(0.2, 12), rough=rough))
+                hit.add(victim)
+            else:
+                member = self._rng.choice([member for member in members if member.kind == victim])
+                way = self.kill if rough else self.freeze
+                faults.append(way(member, after, self._rng.uniform(0.2, 20)))
+                hit.add(member.name)
         return faults
 
     def kill(self, member: Member, after: float, down: float) -> Fault:
