@@ -18,7 +18,7 @@ __all__ = ["engine", "kafka", "postgres"]
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A real Kafka broker. Tests that kill or stop it start one of their own instead."""
-    broker = Broker(tmp_path_factory.mktemp("kafka"), guarded=True)
+    broker = Broker(tmp_path_factory.mktemp("kafka"), doors=True)
     broker.start()
     yield broker
     broker.stop()

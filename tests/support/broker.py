@@ -39,12 +39,10 @@ process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{guarded}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}{guarded}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
-listener.name.guarded.sasl.enabled.mechanisms=PLAIN
-listener.name.guarded.plain.sasl.jaas.config=\
-  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listening}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
+listener.security.protocol.map=\
+  PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,GUARDED:SASL_PLAINTEXT,SEALED:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 num.partitions=1
@@ -66,6 +64,17 @@ log.cleaner.dedupe.buffer.size=2097152
 log.initial.task.delay.ms=1000
 """
 
+LOGIN = """\
+listener.name.{name}.sasl.enabled.mechanisms=PLAIN
+listener.name.{name}.plain.sasl.jaas.config=\
+  org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+"""
+
+SEAL = """\
+listener.name.sealed.ssl.keystore.type=PEM
+listener.name.sealed.ssl.keystore.location={keystore}
+"""
+
 
 class CannotStart(Exception):
     """The broker cannot run here; one sentence says why, and the mend."""
@@ -74,13 +83,27 @@ class CannotStart(Exception):
 class Broker:
     """One broker on 127.0.0.1. It can be killed, stopped, paused and started again on the same data and ports.
 
-    With ``guarded`` it also listens at an address where it asks for ``USER`` and ``PASSWORD`` (SASL PLAIN).
+    With ``doors`` it also listens
+
+    * at ``guarded_address``, where it asks for ``USER`` and ``PASSWORD`` (SASL PLAIN);
+    * at ``sealed_address``, the same within TLS, with the self-signed ``certificate`` (both null without openssl);
+    * at ``behind_proxy``, where it says that it is at ``proxy_port``: clients that reach it through a proxy there stay
+      with the proxy.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, heap: str = "384m", guarded: bool = False) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, heap: str = "384m", doors: bool = False) -> None:
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self.guarded_address = f"127.0.0.1:{free_port()}" if guarded else None
+        self.guarded_address: str | None = None
+        self.sealed_address: str | None = None
+        self.certificate: Path | None = None
+        self.behind_proxy: str | None = None
+        self.proxy_port = 0
+        if doors:
+            self.guarded_address = f"127.0.0.1:{free_port()}"
+            self.behind_proxy, self.proxy_port = f"127.0.0.1:{free_port()}", free_port()
+            if shutil.which("openssl"):
+                self.sealed_address, self.certificate = f"127.0.0.1:{free_port()}", folder / "certificate.pem"
         self._folder = folder
         self._heap = heap
         self._controller = free_port()
@@ -97,15 +120,7 @@ class Broker:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "server.properties"
         data = self._folder / "data"
-        properties = PROPERTIES.format(
-            port=self.port,
-            controller=self._controller,
-            data=data,
-            guarded=f",GUARDED://{self.guarded_address}" if self.guarded_address else "",
-            user=USER,
-            password=PASSWORD,
-        )
-        config.write_text(properties, encoding="utf-8")
+        config.write_text(self._properties(data), encoding="utf-8")
         if _is_taken(self.port):
             raise CannotStart(f"port {self.port} is taken by another program; choose one: KAFKA_PORT=9192 make kafka")
         command = [java, f"-Xmx{self._heap}", "-Xms96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -164,6 +179,29 @@ class Broker:
         self._process.wait()
         raise CannotStart(f"Kafka ended by itself: see {self._folder / 'broker.log'}")
 
+    def _properties(self, data: Path) -> str:
+        doors, proxied, more = "", "", ""
+        if self.behind_proxy:
+            doors = f",GUARDED://{self.guarded_address}"
+            more = LOGIN.format(name="guarded", user=USER, password=PASSWORD)
+            proxied = f",PROXIED://127.0.0.1:{self.proxy_port}"
+        if self.sealed_address and self.certificate:
+            keystore = self._folder / "keystore.pem"
+            self_signed(self.certificate, keystore)
+            doors += f",SEALED://{self.sealed_address}"
+            more += LOGIN.format(name="sealed", user=USER, password=PASSWORD) + SEAL.format(keystore=keystore)
+        listening = f"{doors},PROXIED://{self.behind_proxy}" if self.behind_proxy else doors
+        return (
+            PROPERTIES.format(
+                port=self.port,
+                controller=self._controller,
+                data=data,
+                listening=listening,
+                advertised=doors + proxied,
+            )
+            + more
+        )
+
     def _wait_for_an_answer(self) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
         deadline = time.monotonic() + START_WITHIN
@@ -200,6 +238,16 @@ def resolve() -> Path:
                 raise CannotStart(f"Maven could not get Kafka's jars ({POM}):\n{result.stdout}{result.stderr}")
             stamp.write_text(wanted)
     return libs
+
+
+def self_signed(certificate: Path, keystore: Path) -> None:
+    """Make a key with a certificate for 127.0.0.1, as files: the certificate, and the key together with it."""
+    key = keystore.with_suffix(".key")
+    command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-days", "2", "-subj", "/CN=deltawire", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    keystore.write_bytes(key.read_bytes() + certificate.read_bytes())
 
 
 def find(program: str) -> str:

@@ -163,7 +163,7 @@ class KafkaLog:
             **self._cluster.options("bounds"), isolation_level="read_committed", enable_auto_commit=False
         )
         try:
-            await self._cluster.call("cannot ask for the ends of the topics", looker.start())
+            await self._cluster.start("cannot ask for the ends of the topics", looker)
         except BaseException:
             await asyncio.shield(stop(looker))
             raise

@@ -6,11 +6,15 @@ import asyncio
 import os
 import socket
 import ssl
+import traceback
 import uuid
 from collections.abc import Awaitable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from deltawire.config import KafkaConfig
@@ -21,7 +25,7 @@ T = TypeVar("T")
 STOP_WITHIN = 1.0
 """Seconds that a client may take to say goodbye; then its connections are cut."""
 
-Client: TypeAlias = "AIOKafkaConsumer | AIOKafkaProducer"
+Client: TypeAlias = "AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient"
 
 
 class Cluster:
@@ -63,6 +67,14 @@ class Cluster:
             options["sasl_plain_password"] = config.sasl_password
         return options
 
+    async def start(self, doing: str, client: Client) -> None:
+        """Start a client of aiokafka, which belongs to the caller also where this fails.
+
+        Raises:
+            LogError: it failed, or took too long.
+        """
+        await self.call(doing, _start(client))
+
     async def call(self, doing: str, awaitable: Awaitable[T], *, seconds: float | None = None) -> T:
         """Await under the deadline.
 
@@ -98,12 +110,25 @@ class Cluster:
         return context
 
 
+async def _start(client: Client) -> None:
+    network = _network(client)
+    network._conns = _Connections()
+    try:
+        await client.start()
+    except BaseException as error:
+        # The first connection of all is known to no object before it has said where the brokers are.
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            _cut(frame.f_locals.get("bootstrap_conn"))
+        raise
+
+
 async def stop(client: Client) -> None:
     """Stop a client; one that does not end in time has its tasks ended and its connections cut.
 
     The client's own ``stop`` waits for a broker that is gone, without limit.
     """
-    stopping = asyncio.ensure_future(client.stop())
+    ending = client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop()
+    stopping = asyncio.ensure_future(ending)
     try:
         await asyncio.wait({stopping}, timeout=STOP_WITHIN)
     finally:
@@ -134,9 +159,29 @@ def _abandon(client: Client, stopping: asyncio.Future[None]) -> None:
     for task in _tasks(client):
         task.cancel()
         task.add_done_callback(forget)
-    network = getattr(client, "client", None) or getattr(client, "_client", None)
-    for connection in list(getattr(network, "_conns", {}).values()):
+    for connection in list(_network(client)._conns.values()):
+        _cut(connection)
+
+
+class _Connections(dict[Any, AIOKafkaConnection]):
+    """The connections of a client, which forgets those that the broker has ended without closing them."""
+
+    def __delitem__(self, node: Any) -> None:
+        _cut(self[node])
+        super().__delitem__(node)
+
+
+def _cut(connection: AIOKafkaConnection | None) -> None:
+    """Close it now: its own ``close`` waits for a broker to take what was still to be sent."""
+    if connection is not None:
+        transport = getattr(connection._protocol, "_transport", None)
         connection.close()
+        if transport is not None:
+            transport.abort()
+
+
+def _network(client: Client) -> AIOKafkaClient:
+    return client.client if isinstance(client, AIOKafkaProducer) else client._client
 
 
 def _tasks(client: Client) -> Iterator[asyncio.Task[Any]]:

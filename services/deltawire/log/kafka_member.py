@@ -93,7 +93,7 @@ class KafkaMembership:
             consumer_timeout_ms=HEARTBEAT_MS,
         )
         try:
-            await self._cluster.call(f"cannot join group {self._group}", consumer.start())
+            await self._cluster.start(f"cannot join group {self._group}", consumer)
         except BaseException:
             await asyncio.shield(stop(consumer))
             raise

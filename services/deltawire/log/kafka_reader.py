@@ -132,7 +132,7 @@ class KafkaReader:
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         )
         try:
-            await self._cluster.call(f"cannot read {self.topic}", consumer.start())
+            await self._cluster.start(f"cannot read {self.topic}", consumer)
             consumer.assign(list(partitions))
             for partition, position in partitions.items():
                 consumer.seek(partition, position)

@@ -134,7 +134,7 @@ class Session:
         await asyncio.shield(self._ending)
 
     async def _start(self) -> None:
-        await self._cluster.call(f"writer {self.name}", self._producer.start())
+        await self._cluster.start(f"writer {self.name}", self._producer)
         if not self._usable:
             # Asked twice, the first question may be answered last, and then it is us that it fences.
             raise LogError(f"writer {self.name}: the connection was lost while it was opened; open it again")

@@ -103,10 +103,10 @@ async def administration(cluster: Cluster) -> AsyncIterator[Administration]:
     """
     client = AIOKafkaAdminClient(**cluster.options("topics"))
     try:
-        await cluster.call("cannot look at the topics", client.start())
+        await cluster.start("cannot look at the topics", client)
         yield Administration(cluster, client)
     finally:
-        await client.close()
+        await asyncio.shield(stop(client))
 
 
 class Administration:
@@ -160,7 +160,7 @@ class Administration:
         """
         consumer = AIOKafkaConsumer(**self._cluster.options("topics"))
         try:
-            await self._cluster.call("the new topics do not show up", consumer.start())
+            await self._cluster.start("the new topics do not show up", consumer)
             await self._cluster.call("the new topics do not show up", consumer.end_offsets(partitions))
         finally:
             await asyncio.shield(stop(consumer))

@@ -1,0 +1,239 @@
+"""Requests and answers of transactions that are late or lost on the way: nothing is torn, lost, doubled or undone.
+
+The delayed EndTxn is what Jepsen found in 2024 in Kafka's own protocol: one that arrives late can end a later
+transaction of the same producer. aiokafka sends one again whose answer does not come, so that both exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from deltawire.config import KafkaConfig
+from deltawire.log.kafka import KafkaLog
+from deltawire.log.kafka_client import hush, stop
+from deltawire.log.kafka_topics import wanted_settings
+from deltawire.log.kafka_writer import KafkaWriter
+from deltawire.log.port import LogError, OutcomeUnknown, Outgoing
+from deltawire.log.topics import Topics
+from log.contract import DEADLINE, everything, out
+from support.broker import Broker
+from support.kafka_log import create, settings
+from support.kafka_proxy import (
+    ADD_PARTITIONS,
+    END_TXN,
+    INIT_PRODUCER_ID,
+    METADATA,
+    PRODUCE,
+    Action,
+    KafkaProxy,
+    Request,
+    Rule,
+)
+
+TIMEOUT = 1.5
+LANES = 10
+REFUSED = os.urandom(5000)
+
+
+@pytest.fixture
+def config() -> KafkaConfig:
+    return settings(timeout=TIMEOUT)
+
+
+@pytest.fixture
+async def topics(kafka: Broker, config: KafkaConfig) -> Topics:
+    return await create(kafka, settings(topic_prefix=config.topic_prefix))
+
+
+@pytest.fixture
+async def proxy(kafka: Broker) -> AsyncIterator[KafkaProxy]:
+    async with KafkaProxy(kafka) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def opened(address: str, topics: Topics, config: KafkaConfig) -> AsyncIterator[KafkaLog]:
+    log = await KafkaLog.open(address, topics, config)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+@pytest.fixture
+async def log(proxy: KafkaProxy, topics: Topics, config: KafkaConfig) -> AsyncIterator[KafkaLog]:
+    """Through the proxy."""
+    async with opened(proxy.address, topics, config) as log:
+        yield log
+
+
+@pytest.fixture
+async def plain(kafka: Broker, topics: Topics) -> AsyncIterator[KafkaLog]:
+    """Past it."""
+    async with opened(kafka.address, topics, settings(topic_prefix=topics.prefix)) as log:
+        yield log
+
+
+async def refuse_large_events(kafka: Broker, topics: Topics) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
+    await admin.start()
+    small = wanted_settings(topics.table["events"]) | {"max.message.bytes": "2000"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topics.events, configs=small)])
+    await admin.close()
+
+
+def ends(name: str, *, commit: bool | None = None) -> Callable[[Request], bool]:
+    return lambda r: (r.api, r.writer) == (END_TXN, name) and commit in (None, r.commit)
+
+
+def batch(topics: Topics, lane: str, value: str) -> list[Outgoing]:
+    """One value into four partitions of two topics."""
+    events = [out(topics.events, lane, value.encode(), partition=p) for p in range(3)]
+    return [*events, out(topics.entries, f"{lane}/{value}", value.encode())]
+
+
+async def values(log: KafkaLog, topics: Topics) -> dict[tuple[str, str], int]:
+    """How many records of each lane and value there are, in all four partitions."""
+    found: dict[tuple[str, str], int] = {}
+    for topic in (topics.events, topics.entries):
+        for record in await everything(log, topic):
+            at = (str(record.key).split("/", maxsplit=1)[0], (record.value or b"").decode())
+            found[at] = found.get(at, 0) + 1
+    return found
+
+
+async def late_commit(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int) -> Rule:
+    """A commit whose end does not reach the broker in time."""
+    late = proxy.rule("hold request", ends(lane, commit=True))
+    writer = await log.writer(lane)
+    with pytest.raises(OutcomeUnknown):
+        await writer.commit(batch(topics, lane, f"{turn} late"))
+    return late
+
+
+async def late_abort(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int) -> Rule:
+    """A commit that the broker refuses in part, so that it is undone; but that does not reach the broker in time."""
+    late = proxy.rule("hold request", ends(lane, commit=False))
+    writer = await log.writer(lane)
+    with pytest.raises(LogError, match="nothing was written"):
+        await writer.commit([*batch(topics, lane, f"{turn} undone"), out(topics.events, lane, REFUSED, partition=0)])
+    async with asyncio.timeout(DEADLINE):
+        await late.caught_one()
+    return late
+
+
+async def one_turn(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int) -> bool:
+    """The late end arrives in the middle of the next transaction. Returns whether its own had happened by then."""
+    end_late = late_abort if turn % 2 else late_commit
+    late = await end_late(log, proxy, topics, lane, turn)
+    assert (await late.caught_one()).commit is not bool(turn % 2)
+    writer = await renewed(log, lane)
+    happened = (lane, f"{turn} late") in await values(log, topics)
+    middle = proxy.rule("hold request", ends(lane))
+    committing = asyncio.create_task(writer.commit(batch(topics, lane, f"{turn} next")))
+    async with asyncio.timeout(DEADLINE):
+        assert (await middle.caught_one()).commit
+        late.release()
+        await late.answered()
+        middle.release()
+        await committing
+    return happened
+
+
+async def renewed(log: KafkaLog, lane: str) -> KafkaWriter:
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            with suppress(LogError):
+                return await log.writer(lane)
+
+
+def unprotected(passed: list[Request], lane: str) -> list[Request]:
+    """Requests of transactions that came after the end of another without a new producer in between."""
+    found: list[Request] = []
+    ended = False
+    for request in (r for r in passed if r.writer == lane):
+        if request.api == INIT_PRODUCER_ID:
+            ended = False
+        elif ended and request.api in (ADD_PARTITIONS, PRODUCE):
+            found.append(request)
+        ended = ended or request.api == END_TXN
+    return found
+
+
+@pytest.mark.parametrize("turns", [2, pytest.param(200 // LANES, marks=[pytest.mark.chaos, pytest.mark.timeout(600)])])
+async def test_an_end_of_a_transaction_that_arrives_in_a_later_one_harms_neither(
+    kafka: Broker, log: KafkaLog, plain: KafkaLog, proxy: KafkaProxy, topics: Topics, turns: int
+) -> None:
+    await refuse_large_events(kafka, topics)
+    happened: dict[tuple[str, int], bool] = {}
+
+    async def run(lane: str) -> None:
+        for turn in range(turns):
+            happened[lane, turn] = await one_turn(log, proxy, topics, lane, turn)
+
+    lanes = [f"lane-{n}" for n in range(LANES)]
+    await asyncio.gather(*(run(lane) for lane in lanes))
+    expected = {(lane, f"{turn} next"): 4 for lane in lanes for turn in range(turns)}
+    expected |= {(lane, f"{turn} late"): 4 for (lane, turn), did in happened.items() if did}
+    assert await values(plain, topics) == expected
+    for lane in lanes:
+        # Each turn opens two writers; the one that was late is not used again.
+        assert [r.api for r in proxy.passed if r.writer == lane].count(INIT_PRODUCER_ID) >= 2 * turns
+        assert unprotected(proxy.passed, lane) == []
+
+
+async def test_the_bare_client_is_torn_by_the_same_delay(plain: KafkaLog, proxy: KafkaProxy, topics: Topics) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=proxy.address, transactional_id="bare", request_timeout_ms=500)
+    await producer.start()
+    late = proxy.rule("hold request", ends("bare", commit=True))
+    await producer.begin_transaction()
+    await producer.send_and_wait(topics.entries, b"1", key=b"k", partition=0)
+    await producer.commit_transaction()  # which it sent twice
+    await producer.begin_transaction()
+    await producer.send_and_wait(topics.entries, b"aborted", key=b"k", partition=0)
+    late.release()
+    async with asyncio.timeout(DEADLINE):
+        await late.answered()
+    with suppress(KafkaError):
+        await producer.abort_transaction()
+    assert [r.value for r in await everything(plain, topics.entries)] == [b"1", b"aborted"]
+    await stop(producer)
+    hush(producer)
+
+
+@pytest.mark.parametrize("how", ["cut answer", "hold answer"])
+async def test_a_commit_whose_answer_is_lost_has_happened_and_is_found_in_the_log(
+    kafka: Broker, proxy: KafkaProxy, topics: Topics, config: KafkaConfig, plain: KafkaLog, how: Action
+) -> None:
+    count = 0
+    for _ in range(4):
+        async with opened(proxy.address, topics, config) as log:
+            writer = await log.writer("counter")
+            assert sorted(int(r.value or b"") for r in await everything(log, topics.entries)) == list(range(count))
+            await writer.commit(batch(topics, "counter", f"{count}"))
+            lost = proxy.rule(how, ends("counter"))
+            with suppress(OutcomeUnknown):
+                await writer.commit(batch(topics, "counter", f"{count + 1}"))
+            assert len(lost.caught) == 1
+            count += 2
+    assert await values(plain, topics) == {("counter", f"{n}"): 4 for n in range(count)}
+
+
+async def test_a_broker_that_stops_in_the_middle_of_hello_leaves_no_connection_behind(
+    proxy: KafkaProxy, topics: Topics, config: KafkaConfig
+) -> None:
+    silent = proxy.rule("hold answer", lambda r: r.api == METADATA, count=100)
+    with pytest.raises(LogError, match="did not answer within"):
+        await KafkaLog.open(proxy.address, topics, settings(topic_prefix=config.topic_prefix, timeout=0.3))
+    assert silent.caught
+    gc.collect()  # one left open would be told now
