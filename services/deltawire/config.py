@@ -67,6 +67,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
 class OpsConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 0
+    start_timeout: float = 60
 
 
 FormatName = Literal["auto", "rss", "atom", "jsonfeed", "jsonld", "guardian-capi", "plain-text"]

@@ -23,20 +23,21 @@ import structlog
 from deltawire import config_rules, net, ops, telemetry, wanted
 from deltawire.alerting import service as alerting
 from deltawire.cli.main import Failure, Misuse
+from deltawire.cli.patience import patiently
 from deltawire.config import Config, GatewayConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.gateway import service as gateway
 from deltawire.listening import CannotListen
 from deltawire.log.engines import open_log
-from deltawire.log.port import Fenced, Log
+from deltawire.log.port import Fenced, Log, Unreachable
 from deltawire.log.topics import Topics
 from deltawire.model import Feed
 from deltawire.poller import service as poller
 from deltawire.settings import Settings
 from deltawire.storage import service as storage
 from deltawire.store.engines import open_store
-from deltawire.store.port import Store
+from deltawire.store.port import Store, StoreUnreachable
 
 logger = structlog.get_logger()
 
@@ -85,7 +86,7 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
 
     Raises:
         LogError, StoreError: the log or the store cannot be opened.
-        Failure: a service ended by itself.
+        Failure: one of them did not answer for ``ops.start_timeout``, or a service ended by itself.
     """
     for warning in settings.warnings:
         logger.warning("config.warning", where=warning.where, message=warning.message)
@@ -93,7 +94,12 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
     topics = Topics(config.kafka.topic_prefix)
     async with AsyncExitStack() as stack:
         stack.push(_say_stopped)
-        log = await open_log(config.log.url, topics, role="owner", kafka=config.kafka)
+        log = await patiently(
+            lambda: open_log(config.log.url, topics, role="owner", kafka=config.kafka),
+            Unreachable,
+            "log",
+            config.ops.start_timeout,
+        )
         stack.push_async_callback(log.close)
         if "poller" in services:
             await seed(log, topics, config, urls)
@@ -102,7 +108,9 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
         ready = asyncio.Event()
         running: dict[str, Coroutine[Any, Any, None]] = {}
         if STORED & set(services):
-            store = await open_store(config.store.url)
+            store = await patiently(
+                lambda: open_store(config.store.url), StoreUnreachable, "store", config.ops.start_timeout
+            )
             stack.push_async_callback(store.close)
             running |= _stored(services, log, topics, store, session, settings, ready)
         if "differ" in services:

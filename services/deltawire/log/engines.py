@@ -11,7 +11,8 @@ from deltawire import telemetry
 from deltawire.config import KafkaConfig
 from deltawire.config_rules import kafka_address
 from deltawire.log.kafka import KafkaLog
-from deltawire.log.port import Log, LogError
+from deltawire.log.kafka_reach import is_away
+from deltawire.log.port import Log, LogError, Unreachable
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.sqlite_guest import SqliteGuest
 from deltawire.log.topics import Topic
@@ -33,10 +34,17 @@ async def open_log(
     a cluster, where ``kafka`` has its settings and the role does not matter.
 
     Raises:
+        Unreachable: Kafka does not answer.
         LogError: the URL names no engine, or the log cannot be used in that role.
     """
     if address := kafka_address(url):
-        return await KafkaLog.open(address, topics, kafka or KafkaConfig())
+        kafka = kafka or KafkaConfig()
+        try:
+            return await KafkaLog.open(address, topics, kafka)
+        except LogError as error:
+            if await is_away(error, address, login=kafka.security_protocol != "PLAINTEXT"):
+                raise Unreachable(str(error)) from error
+            raise
     if not url.startswith(_SQLITE) or url == _SQLITE:
         raise LogError(
             f'[log] url "{telemetry.redact(url)}" names no log; "sqlite:///var/deltawire/log.db" names a file, '

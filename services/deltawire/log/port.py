@@ -23,6 +23,10 @@ class LogError(Exception):
     """The log could not do what was asked."""
 
 
+class Unreachable(LogError):
+    """The log does not answer: it may, later."""
+
+
 class Fenced(LogError):
     """A newer writer of the same name exists: this one must stop for good, and not be opened again."""
 

@@ -18,6 +18,10 @@ class StoreError(Exception):
     """The store cannot be used; one sentence says what, where and the mend."""
 
 
+class StoreUnreachable(StoreError):
+    """The store does not answer: it may, later."""
+
+
 class PositionMoved(StoreError):
     """Somebody else wrote from this position first: nothing was written, read the position again."""
 

@@ -16,7 +16,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from deltawire import telemetry
-from deltawire.store.port import StoreError
+from deltawire.store.port import StoreError, StoreUnreachable
 
 T = TypeVar("T")
 Work = Callable[[PoolConnectionProxy], Awaitable[T]]
@@ -82,7 +82,9 @@ class Pool:
         """Do the work in a transaction; it may be done several times, of which one is committed.
 
         Raises:
-            StoreError: it was not done, or nobody knows: the connection broke at the commit.
+            StoreUnreachable: the server does not answer. It was not done, or nobody knows: the connection broke at
+                the commit.
+            StoreError: it was not done.
         """
         for attempt in range(1, TRIES + 1):
             try:
@@ -90,10 +92,10 @@ class Pool:
                     return await self._once(work)
             except _AGAIN as error:
                 if attempt == TRIES:
-                    raise StoreError(self._sentence(error)) from None
+                    raise self._failure(error) from None
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 no secret
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-                raise StoreError(self._sentence(error)) from None
+                raise self._failure(error) from None
         raise AssertionError
 
     async def _once(self, work: Work[T]) -> T:
@@ -115,32 +117,32 @@ class Pool:
             await self._pool.release(connection, timeout=CLOSE_S)
         return result
 
-    def _sentence(self, error: BaseException) -> str:
+    def _failure(self, error: BaseException) -> StoreError:
         """What went wrong and the mend; never a value, since values are content."""
         code = getattr(error, "sqlstate", None) or ""
         kind = type(error).__name__
         match code[:2]:
             case "28":
-                return f"the store {self.name} refuses the user or the password ({kind}): check store.url"
+                return StoreError(f"the store {self.name} refuses the user or the password ({kind}): check store.url")
             case "3D":
                 database = urlsplit(self.name).path.lstrip("/")
-                return f"the store {self.name}: there is no such database; create it: createdb {database}"
+                return StoreError(f"the store {self.name}: there is no such database; create it: createdb {database}")
             case "22":
                 return self._unstorable(kind)
             case "54":
                 return self._unstorable(_message(error))
             case "08" | "57" | "":
                 if isinstance(error, asyncpg.exceptions.ClientConfigurationError):
-                    return "store.url cannot be read: write postgresql://user:password@host:port/database"
+                    return StoreError("store.url cannot be read: write postgresql://user:password@host:port/database")
                 if isinstance(error, ValueError):  # the driver's own: a value that no type of the server can have
                     return self._unstorable(kind)
-                return f"the store {self.name} does not answer ({kind}): is PostgreSQL running there?"
+                return StoreUnreachable(f"the store {self.name} does not answer ({kind}): is PostgreSQL running there?")
             case _:
                 mend = "; grant its user CREATE on the database" if code == "42501" else ""
-                return f"the store {self.name}: {_message(error)} ({kind}){mend}"
+                return StoreError(f"the store {self.name}: {_message(error)} ({kind}){mend}")
 
-    def _unstorable(self, why: str) -> str:
-        return f"the store {self.name} cannot hold what it was given ({why}); nothing of it was written"
+    def _unstorable(self, why: str) -> StoreError:
+        return StoreError(f"the store {self.name} cannot hold what it was given ({why}); nothing of it was written")
 
 
 def _message(error: BaseException) -> str:
