@@ -53,6 +53,12 @@ restarts = Counter(
     registry=registry,
 )
 subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
+open_transaction = Gauge(
+    "deltawire_log_open_transaction_seconds",
+    "How long an open transaction has held back the readers of a partition; 0 when none does",
+    ["topic", "partition"],
+    registry=registry,
+)
 
 REPEAT_AFTER = 60.0
 """Seconds after which the same sentence of a library is logged again."""

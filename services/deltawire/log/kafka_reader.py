@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from deltawire.log.kafka_client import Cluster, stop
+from deltawire.log.kafka_held import Holds, Mark
 from deltawire.log.port import LogError, OutOfRange, Record
 
 logger = structlog.get_logger()
@@ -54,6 +55,7 @@ class KafkaReader:
         self._closed = False
         self._stall = cluster.timeout
         self._slice = FIRST_SLICE
+        self._holds = Holds(topic, cluster.timeout / 2)
         self._heard = asyncio.get_running_loop().time()
 
     @property
@@ -90,6 +92,7 @@ class KafkaReader:
     async def close(self) -> None:
         self._closed = True
         self._on_close(self)
+        self._holds.forget()
         await self._drop()
 
     async def _fetch(self, max_records: int, wait: float) -> list[Record]:
@@ -106,7 +109,11 @@ class KafkaReader:
             raise LogError(f"reading {self.topic}: {self._cluster.explain(error)}") from error
         records = [_record(record) for batch in fetched.values() for record in batch]
         for partition in self._positions:
-            self._positions[partition] = await consumer.position(TopicPartition(self.topic, partition))
+            at = TopicPartition(self.topic, partition)
+            self._positions[partition] = await consumer.position(at)
+            if (said := consumer.last_poll_timestamp(at)) is not None:
+                mark = Mark(stable=consumer.last_stable_offset(at), end=consumer.highwater(at), at=said / 1000)
+                self._holds.see(partition, mark)
         return records
 
     async def _check(self) -> None:

@@ -27,6 +27,9 @@ BATCH_BYTES = 1024 * 1024
 FINISH_WITHIN = 2.0
 """Seconds that a commit under way may still take when its task is cancelled, or its abort."""
 
+OUTLIVES = 5.0
+"""Seconds by which Kafka's patience with an open transaction is longer than a commit may take."""
+
 
 class Placed(msgspec.Struct, frozen=True):
     """A record as the client takes it."""
@@ -75,7 +78,7 @@ class Session:
             transactional_id=name,
             # Longer than a commit may take: only a process that stood still is timed out, and that one has
             # also lost its place in the group. Shorter than readers can be made to wait for the lost.
-            transaction_timeout_ms=round((cluster.timeout + 5) * 1000),
+            transaction_timeout_ms=round((cluster.timeout + OUTLIVES) * 1000),
             compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             max_request_size=max_request,
