@@ -15,10 +15,9 @@ from deltawire.log.kafka_topics import MAX_RECORD
 from deltawire.log.partitioner import partition_for_key
 from deltawire.log.port import Fenced, Log, LogError, Outgoing, OutOfRange, Reader, Record, snapshot
 from deltawire.log.topics import Topics
+from support.kafka_log import FILLER
 
 DEADLINE = 20.0
-FILLER = "@filler"
-"""Key of the tombstones with which an engine may fill a compacted topic: the newest records are never compacted."""
 
 
 class Engine(Protocol):

@@ -14,20 +14,17 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from deltawire.config import KafkaConfig
 from deltawire.log.kafka import KafkaLog
 from deltawire.log.kafka_client import hush, stop
-from deltawire.log.kafka_topics import wanted_settings
 from deltawire.log.kafka_writer import KafkaWriter
 from deltawire.log.port import LogError, OutcomeUnknown, Outgoing
 from deltawire.log.topics import Topics
 from log.contract import DEADLINE, everything, out
 from support.broker import Broker
-from support.kafka_log import create, settings
+from support.kafka_log import alter, create, settings
 from support.kafka_proxy import (
     ADD_PARTITIONS,
     END_TXN,
@@ -82,14 +79,6 @@ async def plain(kafka: Broker, topics: Topics) -> AsyncIterator[KafkaLog]:
     """Past it."""
     async with opened(kafka.address, topics, settings(topic_prefix=topics.prefix)) as log:
         yield log
-
-
-async def refuse_large_events(kafka: Broker, topics: Topics) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
-    await admin.start()
-    small = wanted_settings(topics.table["events"]) | {"max.message.bytes": "2000"}
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topics.events, configs=small)])
-    await admin.close()
 
 
 def ends(name: str, *, commit: bool | None = None) -> Callable[[Request], bool]:
@@ -174,7 +163,7 @@ def unprotected(passed: list[Request], lane: str) -> list[Request]:
 async def test_an_end_of_a_transaction_that_arrives_in_a_later_one_harms_neither(
     kafka: Broker, log: KafkaLog, plain: KafkaLog, proxy: KafkaProxy, topics: Topics, turns: int
 ) -> None:
-    await refuse_large_events(kafka, topics)
+    await alter(kafka, topics.table["events"], max_message_bytes="2000")
     happened: dict[tuple[str, int], bool] = {}
 
     async def run(lane: str) -> None:

@@ -12,14 +12,13 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import DefaultPartitioner
 
 from deltawire.config import KafkaConfig
 from deltawire.log import kafka_member
 from deltawire.log.kafka import KafkaLog
 from deltawire.log.kafka_client import Cluster
-from deltawire.log.kafka_topics import MAX_RECORD, wanted_settings
+from deltawire.log.kafka_topics import MAX_RECORD
 from deltawire.log.partitioner import partition_for_key
 from deltawire.log.port import LogError, Outgoing
 from deltawire.log.topics import Topics
@@ -27,7 +26,7 @@ from deltawire.log.workers import run_partitions
 from log.contract import DEADLINE, everything, from_the_start, out, take
 from log.test_workers import copy
 from support.broker import PASSWORD, USER, Broker
-from support.kafka_log import create, settings
+from support.kafka_log import alter, create, settings
 from support.waiting import eventually
 
 
@@ -66,11 +65,7 @@ async def raw(kafka: Broker) -> AsyncIterator[AIOKafkaProducer]:
 async def test_a_refused_record_takes_its_whole_commit_with_it_and_harms_no_later_one(
     kafka: Broker, log: KafkaLog, topics: Topics
 ) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
-    await admin.start()
-    small = wanted_settings(topics.table["events"]) | {"max.message.bytes": "2000"}
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topics.events, configs=small)])
-    await admin.close()
+    await alter(kafka, topics.table["events"], max_message_bytes="2000")
     entry = out(topics.entries, "feed/1", b"entry")
     writer = await log.writer("w")
     await writer.commit([out(topics.events, "feed", b"0"), entry])
