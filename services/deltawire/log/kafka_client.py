@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import ssl
 import traceback
 import uuid
 from collections.abc import Awaitable, Iterator
@@ -18,6 +17,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from deltawire.config import KafkaConfig
+from deltawire.log.kafka_tls import tls_context, tls_trouble
 from deltawire.log.port import LogError
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Cluster:
             "security_protocol": config.security_protocol,
         }
         if config.security_protocol.endswith("SSL"):
-            options["ssl_context"] = self._ssl()
+            options["ssl_context"] = tls_context(config)
         if config.security_protocol.startswith("SASL"):
             options["sasl_mechanism"] = config.sasl_mechanism
             options["sasl_plain_username"] = config.sasl_username
@@ -73,7 +73,14 @@ class Cluster:
         Raises:
             LogError: it failed, or took too long.
         """
-        await self.call(doing, _start(client))
+        try:
+            await self.call(doing, _start(client))
+        except LogError as error:
+            if self._config.security_protocol.endswith("SSL"):
+                why = await tls_trouble(self.address, tls_context(self._config))
+                if why is not None:
+                    raise LogError(f"{doing}: {why}") from error.__cause__
+            raise
 
     async def call(self, doing: str, awaitable: Awaitable[T], *, seconds: float | None = None) -> T:
         """Await under the deadline.
@@ -98,16 +105,6 @@ class Cluster:
         if isinstance(error, KafkaError):
             return f"Kafka at {self.address} said {type(error).__name__}: {error}"
         return f"the Kafka client failed with {type(error).__name__}: {error}"
-
-    def _ssl(self) -> ssl.SSLContext:
-        config = self._config
-        try:
-            context = ssl.create_default_context(cafile=config.ssl_cafile)
-            if config.ssl_certfile is not None:
-                context.load_cert_chain(config.ssl_certfile, config.ssl_keyfile)
-        except OSError as error:
-            raise LogError(f"kafka.ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from error
-        return context
 
 
 async def _start(client: Client) -> None:
