@@ -100,11 +100,13 @@ class Recorder:
         reached: dict[int, int] = {}
         memory = Memory()
         async for record in snapshot(self._view, self._topics.differ_state):
-            memory.apply(record)
+            memory.apply([record])
             if record.key == POSITION and record.value is not None:
                 reached[record.partition] = msgspec.json.decode(record.value)
+        states = {feed: memory.recall(feed).state for feed in memory.feeds()}
+        memory.close()
         self.history.memories += [
-            Remembered(feed=feed, epoch=state.epoch, sequence=state.sequence) for feed, state in memory.states.items()
+            Remembered(feed=feed, epoch=state.epoch, sequence=state.sequence) for feed, state in states.items() if state
         ]
         await self._note_positions("differ", self._topics.observations, reached)
 

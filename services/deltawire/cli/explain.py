@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 
 import msgspec
 
@@ -19,14 +20,14 @@ from deltawire.settings import Settings
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     topics = Topics(settings.config.kafka.topic_prefix)
     log = await open_log(settings.config.log.url, topics, role="guest", kafka=settings.config.kafka)
-    memory = Memory()
-    try:
-        async for record in snapshot(log, topics.differ_state):
-            memory.apply(record)
-    finally:
-        await log.close()
-    for note in notes(memory, arguments.feed, arguments.entry):
-        print(msgspec.json.encode(note).decode() if arguments.json else as_text(note))
+    with closing(Memory()) as memory:
+        try:
+            async for record in snapshot(log, topics.differ_state):
+                memory.apply([record])
+        finally:
+            await log.close()
+        for note in notes(memory, arguments.feed, arguments.entry):
+            print(msgspec.json.encode(note).decode() if arguments.json else as_text(note))
 
 
 def notes(memory: Memory, feed_id: str, entry_id: str | None) -> Sequence[Note]:
@@ -34,14 +35,16 @@ def notes(memory: Memory, feed_id: str, entry_id: str | None) -> Sequence[Note]:
 
     Raises:
         Failure: the differ knows no such feed or entry.
+        LogError: its memory of the feed cannot be read.
     """
-    state = memory.states.get(feed_id)
+    recalled = memory.recall(feed_id)
+    state = recalled.state
     if state is None:
-        known = ", ".join(sorted(memory.states)) or "none yet"
+        known = ", ".join(memory.feeds()) or "none yet"
         raise Failure(f"the differ has seen no feed {feed_id!r}; known: {known}")
     if entry_id is None:
         return state.notes
-    entry = memory.entries.get(feed_id, {}).get(entry_id)
+    entry = recalled.entries.get(entry_id)
     if entry is None:
         raise Failure(
             f"feed {feed_id} has no entry {entry_id!r} in memory; deltawire explain --feed {feed_id} shows the ids"

@@ -1,11 +1,15 @@
 """The differ's memory of one partition, and what a batch of looks changes in it.
 
-The two are kept apart: the memory is what was last committed, so an abort only has to forget the batch.
+The two are kept apart: the memory is what was last committed, so an abort only has to forget the batch. Of quiet
+feeds it takes none: they lie encoded in a temporary file, which is made anew from the log when the partition is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,11 +18,12 @@ import structlog
 from deltawire import entries as entry_records
 from deltawire.differ.decide import decide
 from deltawire.differ.emit import Emission, emit
+from deltawire.differ.shelf import Shelf
 from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.entries import EntryRecord
 from deltawire.events import EntryData, Event
 from deltawire.log.dead_letters import Skips
-from deltawire.log.port import Log, Outgoing, Record, snapshot
+from deltawire.log.port import Log, LogError, Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Observation
 
@@ -26,6 +31,15 @@ logger = structlog.get_logger()
 
 POSITION = "@position"
 """Key of the record of the state topic that holds a partition's input position; no feed id has an @."""
+
+HOT_BYTES = 8 * 1024 * 1024
+"""Encoded bytes of the feeds of a partition that are kept decoded, which takes about twice as much."""
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""Encoded bytes of the feeds that are changed in one commit; the last of them may exceed it."""
+
+RESTORE_BYTES = 1024 * 1024
+"""What is put on the shelf at once."""
 
 _looks = msgspec.json.Decoder(Observation)
 _states = msgspec.json.Decoder(FeedState)
@@ -37,30 +51,88 @@ def _encoded(value: msgspec.Struct | None) -> bytes | None:
     return None if value is None else msgspec.json.encode(value)
 
 
+class Recalled(msgspec.Struct, frozen=True):
+    """What is known of one feed; a null ``state``: nothing. ``size`` is in bytes, encoded, as it was committed."""
+
+    state: FeedState | None
+    entries: dict[str, Known]
+    size: int
+
+
 class Memory:
-    """The committed memory of one partition."""
+    """The committed memory of one partition: encoded on a shelf, and decoded for the feeds looked at last.
 
-    def __init__(self) -> None:
-        self.states: dict[str, FeedState] = {}
-        self.entries: dict[str, dict[str, Known]] = {}
+    These are bounded by ``hot_bytes`` of their encoded form, but the last of them is kept however large it is. One
+    thread at a time may use it.
+    """
+
+    def __init__(self, hot_bytes: int = HOT_BYTES) -> None:
         self.position = 0
+        self._shelf = Shelf()
+        self._hot: OrderedDict[str, Recalled] = OrderedDict()
+        self._hot_size = 0
+        self._hot_bytes = hot_bytes
 
-    def apply(self, record: Record) -> None:
-        """Take over one record of the state topic."""
-        key = record.key or ""
-        feed_id, _, entry_id = key.partition("/")
-        if key == POSITION:
-            self.position = _position.decode(record.value or b"0")
-        elif entry_id:
-            entries = self.entries.setdefault(feed_id, {})
-            if record.value is None:
-                entries.pop(entry_id, None)
+    def apply(self, records: Iterable[Record]) -> None:
+        """Take over records of the state topic, in order, without decoding them."""
+        shelved: dict[str, bytes | None] = {}
+        for record in records:
+            key = record.key or ""
+            if key == POSITION:
+                self.position = _position.decode(record.value or b"0")
             else:
-                entries[entry_id] = _known.decode(record.value)
-        elif record.value is None:
-            self.states.pop(feed_id, None)
-        else:
-            self.states[feed_id] = _states.decode(record.value)
+                shelved[key] = record.value
+        self._shelf.put(shelved)
+
+    def feeds(self) -> list[str]:
+        """The ids of the feeds that are known."""
+        return [key for key in self._shelf.all_keys() if "/" not in key]
+
+    def recall(self, feed_id: str) -> Recalled:
+        """
+        Raises:
+            LogError: it cannot be read. To go on without would be to say everything again.
+        """
+        if (hot := self._hot.get(feed_id)) is not None:
+            self._hot.move_to_end(feed_id)
+            return hot
+        key = feed_id
+        try:
+            value = self._shelf.get(feed_id)
+            state = None if value is None else _states.decode(value)
+            entries: dict[str, Known] = {}
+            for key, value in self._shelf.under(feed_id):
+                entries[key.partition("/")[2]] = _known.decode(value)
+        except msgspec.DecodeError as error:
+            raise LogError(
+                f"the differ's memory of {key} cannot be read ({error}): the differ stands still before the next look "
+                "at this feed; run the version of deltawire that wrote it"
+            ) from error
+        return self._keep(feed_id, Recalled(state, entries, self._shelf.size(feed_id)))
+
+    def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
+        """These records were committed; ``feeds`` are what they amount to."""
+        self._shelf.put(records)
+        for feed_id, recalled in feeds.items():
+            self._keep(feed_id, msgspec.structs.replace(recalled, size=self._shelf.size(feed_id)))
+        self.position = position
+
+    def close(self) -> None:
+        self._shelf.close()
+
+    def _keep(self, feed_id: str, recalled: Recalled) -> Recalled:
+        self._hot_size -= _weight(self._hot.pop(feed_id, None))
+        self._hot[feed_id] = recalled
+        self._hot_size += _weight(recalled)
+        while self._hot_size > self._hot_bytes and len(self._hot) > 1:
+            _, gone = self._hot.popitem(last=False)
+            self._hot_size -= _weight(gone)
+        return recalled
+
+
+def _weight(recalled: Recalled | None) -> int:
+    """Even a feed of which nothing is known takes some memory."""
+    return 0 if recalled is None else recalled.size + 1024
 
 
 class Batch:
@@ -71,47 +143,67 @@ class Batch:
         self._topics = topics
         self._source = source
         self._policy = policy
-        self._states: dict[str, FeedState | None] = {}
-        self._entries: dict[str, dict[str, Known]] = {}
-        self._touched: dict[str, set[str]] = {}
+        self._feeds: dict[str, Recalled] = {}
+        self._size = 0
+        self._changed: dict[str, bytes | None] = {}
         self._wholes: dict[str, EntryRecord | None] = {}
         self.skips = Skips(topics, "differ")
         self.events: list[tuple[Event, datetime]] = []
         self.reasons: list[str] = []
 
-    def add_all(self, records: Iterable[Record], now: datetime) -> None:
-        """``now`` is when: only a dead letter says it."""
-        for record in records:
+    def add_all(self, records: Sequence[Record], now: datetime) -> int:
+        """Take in looks until the batch is full, at least one; returns how many.
+
+        ``now`` is when: only a dead letter says it.
+        """
+        for count, record in enumerate(records, start=1):
             self.add(record, now)
+            if self._size > BATCH_BYTES:
+                return count
+        return len(records)
 
     def add(self, record: Record, now: datetime) -> None:
-        """Take in one look. What cannot be processed is skipped: the next look shows the feed's state again."""
+        """Take in one look. What cannot be processed is skipped: the next look shows the feed's state again.
+
+        Raises:
+            LogError: the memory of its feed cannot be read, which is no fault of the look.
+        """
         try:
-            self._decide(_looks.decode(record.value or b""))
+            look = _looks.decode(record.value or b"")
+        except Exception as error:
+            self.skips.skip(record, error, now)
+            return
+        feed_id = look.feed.id
+        if (recalled := self._feeds.get(feed_id)) is None:
+            recalled = self._memory.recall(feed_id)
+            self._size += recalled.size
+        try:
+            self._decide(recalled, look)
         except Exception as error:  # one look that we trip over must not stop every feed of the partition
             self.skips.skip(record, error, now)
         else:
             self.skips.passed()
 
-    def _decide(self, look: Observation) -> None:
-        feed_id = look.feed.id
-        before = self._states[feed_id] if feed_id in self._states else self._memory.states.get(feed_id)
-        known = self._entries.setdefault(feed_id, dict(self._memory.entries.get(feed_id, {})))
-        outcome = decide(before, known, look, self._policy)
-        emission = emit(before, outcome, look, self._source)
-        self._take(feed_id, known, emission)
+    def _decide(self, recalled: Recalled, look: Observation) -> None:
+        outcome = decide(recalled.state, recalled.entries, look, self._policy)
+        emission = emit(recalled.state, outcome, look, self._source)
+        self._take(look.feed.id, recalled, emission)
         self.events += [(event, look.began_at) for event in emission.events]
         self.reasons += [note.reason for note in outcome.notes]
 
-    def _take(self, feed_id: str, known: dict[str, Known], emission: Emission) -> None:
-        self._states[feed_id] = emission.state
-        self._touched.setdefault(feed_id, set()).update(emission.entries)
+    def _take(self, feed_id: str, before: Recalled, emission: Emission) -> None:
+        if emission.state != before.state:
+            self._changed[feed_id] = _encoded(emission.state)
+        # What is committed must not change with it.
+        known = dict(before.entries) if emission.entries else before.entries
         for entry_id, memory in emission.entries.items():
+            self._changed[f"{feed_id}/{entry_id}"] = _encoded(memory)
             if memory is None:
                 known.pop(entry_id, None)
                 self._wholes[entry_records.record_key(feed_id, entry_id)] = None
             else:
                 known[entry_id] = memory
+        self._feeds[feed_id] = Recalled(emission.state, known, before.size)
         for event in emission.wholes:
             if isinstance(event.data, EntryData):
                 self._wholes[entry_records.record_key(feed_id, event.subject)] = EntryRecord(
@@ -140,19 +232,10 @@ class Batch:
             )
             for key, whole in self._wholes.items()
         ]
-        for feed_id, state in self._states.items():
-            if state != self._memory.states.get(feed_id):
-                out.append(Outgoing(topic=topics.differ_state, key=feed_id, value=_encoded(state)))
-            for entry_id in self._touched[feed_id]:
-                known = self._entries[feed_id].get(entry_id)
-                out.append(
-                    Outgoing(
-                        topic=topics.differ_state,
-                        key=f"{feed_id}/{entry_id}",
-                        value=_encoded(known),
-                        partition_key=feed_id,
-                    )
-                )
+        out += [
+            Outgoing(topic=topics.differ_state, key=key, value=value, partition_key=key.split("/")[0])
+            for key, value in self._changed.items()
+        ]
         out += self.skips.letters
         value = msgspec.json.encode(position)
         out.append(Outgoing(topic=topics.differ_state, key=POSITION, value=value, partition=partition))
@@ -160,21 +243,40 @@ class Batch:
 
     def settle(self, position: int) -> None:
         """The commit happened: the changes become the memory."""
-        for feed_id, state in self._states.items():
-            if state is None:
-                self._memory.states.pop(feed_id, None)
-                self._memory.entries.pop(feed_id, None)
-            else:
-                self._memory.states[feed_id] = state
-                self._memory.entries[feed_id] = self._entries[feed_id]
-        self._memory.position = position
+        self._memory.settle(self._changed, self._feeds, position)
 
 
 async def restore(log: Log, topics: Topics, partition: int) -> Memory:
     """The memory as last committed. A position older than what is kept moves to the oldest look kept, loudly."""
     memory = Memory()
+    try:
+        await _fill(memory, log, topics, partition)
+    except BaseException:
+        memory.close()
+        raise
+    return memory
+
+
+async def _fill(memory: Memory, log: Log, topics: Topics, partition: int) -> None:
+    began = time.monotonic()
+    some: list[Record] = []
+    size = records = total = 0
     async for record in snapshot(log, topics.differ_state, [partition]):
-        memory.apply(record)
+        some.append(record)
+        size += len(record.key or "") + len(record.value or b"")
+        if size > RESTORE_BYTES:
+            await asyncio.to_thread(memory.apply, some)
+            records, total = records + len(some), total + size
+            some, size = [], 0
+    await asyncio.to_thread(memory.apply, some)
+    logger.info(
+        "differ.restored",
+        outcome="ok",
+        partition=partition,
+        records=records + len(some),
+        bytes=total + size,
+        seconds=round(time.monotonic() - began, 3),
+    )
     begin, _ = (await log.bounds(topics.observations))[partition]
     if memory.position < begin:
         if memory.position > 0:
@@ -186,4 +288,3 @@ async def restore(log: Log, topics: Topics, partition: int) -> Memory:
                 what_to_do="changes between these looks may be seen late; keep the differ running within retention",
             )
         memory.position = begin
-    return memory

@@ -8,18 +8,19 @@ whatever goes wrong with it, the task starts again from what is in the log.
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from datetime import UTC, datetime
 
 import structlog
 
 from deltawire import telemetry
 from deltawire.config import DeadLettersConfig
-from deltawire.differ.memory import Batch, restore
+from deltawire.differ.memory import Batch, Memory, restore
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.log.dead_letters import report
 from deltawire.log.fuse import DEFAULT_LIMITS, Fuse
-from deltawire.log.port import Log
+from deltawire.log.port import Log, Reader, Writer
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 
@@ -39,28 +40,32 @@ async def run(
     """
 
     async def worker(partition: int) -> None:
-        fuse = Fuse(limits=limits, where=f"{topics.observations} partition {partition}")
         writer = await log.writer(f"{topics.prefix}.differ.{partition}")
         try:
-            memory = await restore(log, topics, partition)
-            reader = await log.reader(topics.observations, {partition: memory.position})
-            try:
-                while True:
-                    records = await reader.poll(max_records=BATCH)
-                    if records:
-                        batch = Batch(memory, topics, source, policy)
-                        # A large document takes its time: not that of the event loop.
-                        await asyncio.to_thread(batch.add_all, records, datetime.now(UTC))
-                        fuse_after = fuse.after(batch.skips.outcomes)
-                        position = records[-1].offset + 1
-                        await writer.commit(batch.records(partition, position))
-                        batch.settle(position)
-                        fuse = fuse_after
-                        _report(batch)
-            finally:
-                await reader.close()
+            with closing(await restore(log, topics, partition)) as memory:
+                reader = await log.reader(topics.observations, {partition: memory.position})
+                try:
+                    await work(partition, reader, writer, memory)
+                finally:
+                    await reader.close()
         finally:
             await writer.close()
+
+    async def work(partition: int, reader: Reader, writer: Writer, memory: Memory) -> None:
+        fuse = Fuse(limits=limits, where=f"{topics.observations} partition {partition}")
+        while True:
+            records = await reader.poll(max_records=BATCH)
+            while records:
+                batch = Batch(memory, topics, source, policy)
+                # A large document takes its time: not that of the event loop.
+                taken = await asyncio.to_thread(batch.add_all, records, datetime.now(UTC))
+                fuse_after = fuse.after(batch.skips.outcomes)
+                position = records[taken - 1].offset + 1
+                await writer.commit(batch.records(partition, position))
+                await asyncio.to_thread(batch.settle, position)
+                fuse = fuse_after
+                _report(batch)
+                records = records[taken:]
 
     await run_partitions(log, f"{topics.prefix}.differ", topics.observations, worker)
 
