@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deltawire.config import KafkaConfig
+from deltawire.log import kafka_session
 from deltawire.log.kafka import KafkaLog
 from deltawire.log.kafka_client import hush, stop
 from deltawire.log.kafka_writer import KafkaWriter
@@ -110,33 +111,43 @@ async def late_commit(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: st
     return late
 
 
-async def late_abort(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int) -> Rule:
-    """A commit that the broker refuses in part, so that it is undone; but that does not reach the broker in time."""
-    late = proxy.rule("hold request", ends(lane, commit=False))
-    writer = await log.writer(lane)
+async def refused(writer: KafkaWriter, topics: Topics, lane: str, turn: int) -> None:
+    """A commit that the broker refuses in part, so that all of it is undone."""
     with pytest.raises(LogError, match="nothing was written"):
         await writer.commit([*batch(topics, lane, f"{turn} undone"), out(topics.events, lane, REFUSED, partition=0)])
+
+
+async def late_abort(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int) -> Rule:
+    """A transaction that is undone, but its end does not reach the broker in time."""
+    late = proxy.rule("hold request", ends(lane, commit=False))
+    await refused(await log.writer(lane), topics, lane, turn)
     async with asyncio.timeout(DEADLINE):
         await late.caught_one()
     return late
 
 
-async def one_turn(log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int) -> bool:
-    """The late end arrives in the middle of the next transaction. Returns whether its own had happened by then."""
-    end_late = late_abort if turn % 2 else late_commit
-    late = await end_late(log, proxy, topics, lane, turn)
-    assert (await late.caught_one()).commit is not bool(turn % 2)
+async def one_turn(
+    log: KafkaLog, proxy: KafkaProxy, topics: Topics, lane: str, turn: int, *, abort: bool, undone: bool
+) -> dict[tuple[str, str], int]:
+    """The late end (``abort``: of one undone) arrives before that of the next transaction (which may be undone too).
+
+    Returns what must be in the log for ever: what the log said before the next, and the next where it is not undone.
+    """
+    late = await (late_abort if abort else late_commit)(log, proxy, topics, lane, turn)
+    assert (await late.caught_one()).commit is not abort
     writer = await renewed(log, lane)
-    happened = (lane, f"{turn} late") in await values(log, topics)
+    there = {at: count for at, count in (await values(log, topics)).items() if at == (lane, f"{turn} late")}
     middle = proxy.rule("hold request", ends(lane))
-    committing = asyncio.create_task(writer.commit(batch(topics, lane, f"{turn} next")))
+    following = refused(writer, topics, lane, turn) if undone else writer.commit(batch(topics, lane, f"{turn} next"))
+    running = asyncio.create_task(following)
     async with asyncio.timeout(DEADLINE):
-        assert (await middle.caught_one()).commit
+        assert (await middle.caught_one()).commit is not undone
         late.release()
         await late.answered()
         middle.release()
-        await committing
-    return happened
+        await middle.answered()
+        await running
+    return there if undone else there | {(lane, f"{turn} next"): 4}
 
 
 async def renewed(log: KafkaLog, lane: str) -> KafkaWriter:
@@ -164,16 +175,16 @@ async def test_an_end_of_a_transaction_that_arrives_in_a_later_one_harms_neither
     kafka: Broker, log: KafkaLog, plain: KafkaLog, proxy: KafkaProxy, topics: Topics, turns: int
 ) -> None:
     await alter(kafka, topics.table["events"], max_message_bytes="2000")
-    happened: dict[tuple[str, int], bool] = {}
+    expected: dict[tuple[str, str], int] = {}
 
-    async def run(lane: str) -> None:
+    async def run(number: int) -> None:
         for turn in range(turns):
-            happened[lane, turn] = await one_turn(log, proxy, topics, lane, turn)
+            case = number + turn
+            kind = {"abort": case % 2 == 1, "undone": case % 4 > 1}
+            expected.update(await one_turn(log, proxy, topics, f"lane-{number}", turn, **kind))
 
     lanes = [f"lane-{n}" for n in range(LANES)]
-    await asyncio.gather(*(run(lane) for lane in lanes))
-    expected = {(lane, f"{turn} next"): 4 for lane in lanes for turn in range(turns)}
-    expected |= {(lane, f"{turn} late"): 4 for (lane, turn), did in happened.items() if did}
+    await asyncio.gather(*(run(number) for number in range(LANES)))
     assert await values(plain, topics) == expected
     for lane in lanes:
         # Each turn opens two writers; the one that was late is not used again.
@@ -202,10 +213,16 @@ async def test_the_bare_client_is_torn_by_the_same_delay(plain: KafkaLog, proxy:
 
 @pytest.mark.parametrize("how", ["cut answer", "hold answer"])
 async def test_a_commit_whose_answer_is_lost_has_happened_and_is_found_in_the_log(
-    kafka: Broker, proxy: KafkaProxy, topics: Topics, config: KafkaConfig, plain: KafkaLog, how: Action
+    proxy: KafkaProxy,
+    topics: Topics,
+    config: KafkaConfig,
+    plain: KafkaLog,
+    how: Action,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(kafka_session, "FINISH_WITHIN", 0.2)
     count = 0
-    for _ in range(4):
+    for _ in range(2):
         async with opened(proxy.address, topics, config) as log:
             writer = await log.writer("counter")
             assert sorted(int(r.value or b"") for r in await everything(log, topics.entries)) == list(range(count))
