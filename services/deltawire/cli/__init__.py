@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from deltawire.cli.main import main
+import signal
+import sys
+import threading
+from collections.abc import Sequence
 
-__all__ = ["main"]
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    if threading.current_thread() is threading.main_thread():
+        # Until a service has its own way to stop, there is nothing to stop. Before the imports, which take a while.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from deltawire.cli.main import run
+
+    return run(argv)

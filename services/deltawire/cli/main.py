@@ -6,9 +6,7 @@ import argparse
 import asyncio
 import importlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from typing import NoReturn, get_args
 
@@ -234,11 +232,8 @@ def _dead_letters_parser(dead_letters: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="each that was not redriven yet")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    if threading.current_thread() is threading.main_thread():
-        # Until a service has its own way to stop, there is nothing to stop.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
     arguments = parser().parse_args(argv)
     try:
         settings: Settings = load(arguments.config, lenient=arguments.command in LENIENT)
