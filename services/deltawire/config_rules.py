@@ -129,8 +129,9 @@ def _numbers(config: Config) -> Found:
     for key, value in positive.items():
         if not 0 < value < math.inf:
             yield key, f"must be more than 0 and finite, not {value}"
-    if not 0 <= config.fetch.per_host_rate < math.inf:
-        yield ("fetch", "per_host_rate"), f"must be 0 (no limit) or more, not {config.fetch.per_host_rate}"
+    for name in ("per_host_rate", "max_requests_per_second"):
+        if not 0 <= getattr(config.fetch, name) < math.inf:
+            yield ("fetch", name), f"must be 0 (no limit) or more, not {getattr(config.fetch, name)}"
     if config.dead_letters.max_consecutive < 0:
         message = f"must be 0 (stop at the first) or more, not {config.dead_letters.max_consecutive}"
         yield ("dead_letters", "max_consecutive"), message

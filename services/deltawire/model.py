@@ -68,7 +68,9 @@ class FeedMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What a document says about the blog as a whole.
 
     ``live`` is true or false only where the format has an end signal that can be trusted, else null.
-    ``order`` and ``time_zone`` say how the document was understood (``check`` shows them).
+    ``order`` and ``time_zone`` say how the document was understood (``check`` shows them). ``poll_hint_s`` is how
+    many seconds the document says that looking again is useless (RSS ``ttl``, ``sy:update*``); ``skip_hours`` (UTC)
+    and ``skip_days`` (``monday`` …) are when it says that nothing is published.
     """
 
     title: str | None = None
@@ -77,6 +79,9 @@ class FeedMeta(msgspec.Struct, frozen=True, kw_only=True):
     live: bool | None = None
     order: Literal["newest-first", "oldest-first", "unordered"] = "newest-first"
     time_zone: str | None = None
+    poll_hint_s: float | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[str, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +240,48 @@ class LookSummary(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
 
+class Hints(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a document says about when to look at it again, as in FeedMeta."""
+
+    poll_hint_s: float | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[str, ...] = ()
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the validators of a feed are believed.
+
+    ``not_modified`` counts the 304s since the last complete answer, which came at ``full_at``. They are
+    not sent before ``mistrusted_until``, after a 304 that cannot have
+    been true; ``caught`` is how often that was seen since they last proved right.
+    """
+
+    not_modified: int = 0
+    full_at: datetime | None = None
+    mistrusted_until: datetime | None = None
+    caught: int = 0
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Where permanent redirects (301, 308) lead, how many looks in a row said so, and since when."""
+
+    url: str
+    looks: int
+    since: datetime
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How often a feed changes: its changes, each weighing less the longer ago it was, as of ``at``.
+
+    ``counts`` has one such sum for each of the poller's time constants, ``hours`` one for each hour of the day (UTC).
+    """
+
+    since: datetime | None = None
+    at: datetime | None = None
+    counts: tuple[float, ...] = ()
+    hours: tuple[float, ...] = ()
+
+
 class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     """What a poller must not forget of a feed: a record of the ``fetch-state`` topic, keyed by feed id.
 
@@ -242,6 +289,9 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     it came from, and are sent back byte for byte, to the URL whose digest is ``target`` if that was not the feed's
     own (a redirect). ``owed`` is how many more unchanged looks are to be written. ``copy_date`` is the Date of the
     last copy, ``copy_time`` when the newest copy so far was made; ``behind`` while older ones are served.
+    ``format`` is what the document was last read as; ``cause`` is why the last look failed, null if it did not.
+    ``moved_to`` is where the feed has moved for good, checked against its own URL at ``move_checked_at``; ``move``
+    is a move that is not confirmed yet. ``hints`` is what the document says about when to look.
     """
 
     generation: str
@@ -268,3 +318,11 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 0
     problems: tuple[Problem, ...] = ()
     looks: tuple[LookSummary, ...] = ()
+    format: str | None = None
+    cause: str | None = None
+    trust: Trust = Trust()
+    move: Move | None = None
+    moved_to: str | None = None
+    move_checked_at: datetime | None = None
+    rhythm: Rhythm = Rhythm()
+    hints: Hints = Hints()

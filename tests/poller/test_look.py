@@ -258,14 +258,14 @@ def test_a_200_without_validators_forgets_the_old_ones() -> None:
     story = Story()
     story.look(fetched("1", validators=Validators(etag='"1"', last_modified="then")), document("a"))
     story.look(fetched("2"), document("b"))
-    assert looks.validators(story.state, READER) == Validators()
+    assert looks.validators(FEED, story.state, READER, story.now) == Validators()
 
 
 def test_a_better_reader_reads_again() -> None:
     story = Story()
     story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
-    assert looks.validators(story.state, READER) == Validators(etag='"1"')
-    assert looks.validators(story.state, "auto:2") == Validators()
+    assert looks.validators(FEED, story.state, READER, story.now) == Validators(etag='"1"')
+    assert looks.validators(FEED, story.state, "auto:2", story.now) == Validators()
     assert not looks.needs_reading(story.state, fetched("1"), READER)
     assert looks.needs_reading(story.state, fetched("1"), "auto:2")
     story.look(fetched("1"), document("a", version=2), "auto:2")
@@ -308,7 +308,7 @@ def test_another_format_reads_again_but_still_waits_as_the_source_asked() -> Non
     story.look(failure("http-429", 429, retry_after=later))
     other = looks.start(msgspec.structs.replace(FEED, format="jsonld"), story.state)
     assert other.retry_after == later
-    assert looks.validators(other, "jsonld:1") == Validators()
+    assert looks.validators(FEED, other, "jsonld:1", story.now) == Validators()
     assert looks.needs_reading(other, fetched("1"), "jsonld:1")
 
 

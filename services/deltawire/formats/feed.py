@@ -19,6 +19,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
+from deltawire.formats.hints import poll_hint, skips
 from deltawire.formats.urls import canonical_image
 from deltawire.model import Entry, FeedMeta, Media, Problem, Reading
 
@@ -27,6 +28,8 @@ _PROLOG = re.compile(r"\s*(?:<\?(?:[^?]|\?(?!>)){0,2000}\?>\s*|<!--(?:[^-]|-(?!-
 _SECTION = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG = re.compile(r"<(/?)([A-Za-z_][^\s<>/]*)([^<>]*)>")
 _ITEM = re.compile(r"(?:rss:|atom:)?(?:item|entry)")
+_FIRST_ITEM = re.compile(r"<(?:rss:|atom:)?(?:item|entry)[\s>]")
+_LONGEST_HEAD = 64 * 1024
 _CHARACTER = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 _MAX_DEPTH = 100
 _MAX_ATTRIBUTES = 500
@@ -50,7 +53,8 @@ class Feed:
     def read(self, raw: Raw) -> Reading:
         text, wrong_bytes = texts.decode(raw.body, raw.content_type)
         problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
-        parsed = _parse(*_gate(text))
+        gated, items = _gate(text)
+        parsed = _parse(gated, items)
         if parsed.get("bozo"):
             problems.append(_malformation(parsed.get("bozo_exception")))
         atom = str(parsed.get("version", "")).startswith("atom")
@@ -65,11 +69,25 @@ class Feed:
         return reading(
             format="atom" if atom else "rss",
             version=self.version,
-            feed=FeedMeta(title=_title(channel, atom=atom), url=site, language=language),
+            feed=_meta(channel, gated, atom=atom, url=site, language=language),
             coverage="window",
             entries=entries,
             problems=problems,
         )
+
+
+def _meta(channel: Mapping[str, Any], text: str, *, atom: bool, url: str | None, language: str | None) -> FeedMeta:
+    first = _FIRST_ITEM.search(text)
+    hours, days = skips(text[: min(first.start() if first else len(text), _LONGEST_HEAD)])
+    said = (_string(channel, name) for name in ("ttl", "sy_updateperiod", "sy_updatefrequency"))
+    return FeedMeta(
+        title=_title(channel, atom=atom),
+        url=url,
+        language=language,
+        poll_hint_s=poll_hint(*said),
+        skip_hours=hours,
+        skip_days=days,
+    )
 
 
 def _gate(text: str) -> tuple[str, int]:

@@ -27,6 +27,7 @@ ACCEPT = (
 )
 NO_VALIDATORS = Validators()
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
 
 Clock = Callable[[], datetime]
 
@@ -36,9 +37,18 @@ def utc_now() -> datetime:
 
 
 class _Failed(Exception):
-    def __init__(self, cause: str, detail: str, status: int | None = None, retry_after: datetime | None = None) -> None:
+    def __init__(
+        self,
+        cause: str,
+        detail: str,
+        status: int | None = None,
+        retry_after: datetime | None = None,
+        refused_by: str | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.failure = Failure(cause=cause, detail=detail, status=status, retry_after=retry_after)
+        self.failure = Failure(
+            cause=cause, detail=detail, status=status, retry_after=retry_after, refused_by=refused_by
+        )
 
 
 async def fetch(
@@ -48,8 +58,13 @@ async def fetch(
     validators: Validators = NO_VALIDATORS,
     *,
     clock: Clock = utc_now,
+    home: str | None = None,
+    cut: bool = False,
 ) -> Fetched | Failure:
     """GET a URL, whose ``${NAME}`` are filled in here and go no further.
+
+    ``home`` is the feed's own URL where another is asked; the target of validators is named in relation to it.
+    With ``cut`` a document that is too large is cut off, not refused.
 
     Takes at most ``config.timeout`` seconds with all redirects and the body, and ``config.max_bytes`` of memory.
     Never raises for what the network, the server or the URL do: that is a Failure.
@@ -59,7 +74,7 @@ async def fetch(
     outcome: Fetched | Failure
     try:
         async with asyncio.timeout(config.timeout):
-            outcome = await _fetch(session, config, url, validators, clock)
+            outcome = await _fetch(session, config, url, validators, clock, home or url, cut)
     except _Failed as failed:
         outcome = failed.failure
     except variables.MissingVariable as error:
@@ -72,12 +87,22 @@ async def fetch(
 
 
 async def _fetch(
-    session: aiohttp.ClientSession, config: FetchConfig, url: str, validators: Validators, clock: Clock
+    session: aiohttp.ClientSession,
+    config: FetchConfig,
+    url: str,
+    validators: Validators,
+    clock: Clock,
+    home: str,
+    cut: bool,
 ) -> Fetched:
     asked, values = variables.expand(url)
+    own = asked if home == url else variables.expand(home)[0]
     here = _checked(asked)
+    permanent: str | None = None
+    lasting = True
+    wait: datetime | None = None
     for _ in range(MAX_REDIRECTS + 1):
-        target = None if here == asked else _digest(here)
+        target = None if here == own else _digest(here)
         conditions = _conditions(validators) if validators.target == target else {}
         async with session.get(
             here,
@@ -87,11 +112,16 @@ async def _fetch(
             read_bufsize=CHUNK,
         ) as response:
             if response.status in _REDIRECTS:
-                here = _next_hop(here, response)
+                there = _next_hop(here, response)
+                lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
+                permanent = variables.conceal(there, values) if lasting else permanent
+                wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
+                here = there
                 continue
             if response.status == 304 and not conditions:
                 raise _Failed("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
-            return await _conclude(response, config, variables.conceal(here, values), target, clock)
+            fetched = await _conclude(response, config, variables.conceal(here, values), target, clock, cut)
+            return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
     raise _Failed("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
 
@@ -101,6 +131,7 @@ async def _conclude(
     shown_url: str,
     target: str | None,
     clock: Clock,
+    cut: bool,
 ) -> Fetched:
     now = clock()
     host = _host(shown_url)
@@ -112,8 +143,9 @@ async def _conclude(
             f"{host} answered {status} {phrase}".rstrip(),
             status,
             headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
+            str(response.url) if status in (429, 503) else None,
         )
-    body = b"" if status == 304 else await _body(response, config.max_bytes, host)
+    body = b"" if status == 304 else await _body(response, config.max_bytes, host, cut)
     content_type = response.headers.get("Content-Type")
     return Fetched(
         status=304 if status == 304 else 200,
@@ -131,11 +163,11 @@ async def _conclude(
     )
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str) -> bytes:
+async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> bytes:
     def too_large() -> _Failed:
         return _Failed("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
 
-    if (response.content_length or 0) > max_bytes:
+    if (response.content_length or 0) > max_bytes and not cut:
         raise too_large()
     encodings = response.headers.getall("Content-Encoding", [])
     pieces: list[bytes] = []
@@ -145,9 +177,11 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str) -> 
         async for chunk in response.content.iter_chunked(CHUNK):
             for piece in decode.feed(chunk):
                 size += len(piece)
-                if size > max_bytes:
-                    raise too_large()
                 pieces.append(piece)
+                if size > max_bytes:
+                    if not cut:
+                        raise too_large()
+                    return b"".join(pieces)[:max_bytes]
                 # Unpacking must not hold up the other feeds; a whole chunk can become megabytes.
                 await asyncio.sleep(0)
         decode.finish()
@@ -201,6 +235,15 @@ def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
             response.status,
         )
     return urlunsplit(there)
+
+
+def _keepable(here: str, there: str) -> bool:
+    """Whether a permanent redirect may be kept: not from https to http, and nothing that a site wrote like a variable.
+
+    A kept URL is expanded when it is asked: ``${NAME}`` from a Location header would hand a variable to the site.
+    """
+    downgrade = here.startswith("https:") and not there.startswith("https:")
+    return not downgrade and variables.NAME.search(there) is None
 
 
 def _failure(error: aiohttp.ClientError, host: str) -> Failure:

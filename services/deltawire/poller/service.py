@@ -56,7 +56,8 @@ async def run(
 
 async def _watch_partition(poller: Poller, partition: int) -> None:
     log, topics = poller.log, poller.topics
-    end = (await log.bounds(topics.feeds))[partition][1]
+    bounds = await log.bounds(topics.feeds)
+    end = bounds[partition][1]
     feeds, unreadable, fuse = await _latest(poller, topics.feeds, partition, Feed)
     states, _, _ = await _latest(poller, topics.fetch_state, partition, FetchState)
     for feed_id, state in list(states.items()):
@@ -69,7 +70,8 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
     reader = await log.reader(topics.feeds, {partition: end})
     try:
         for watch in watches.values():
-            watch.start(len(watches))
+            # The partitions start together, each with about as many feeds.
+            watch.start(len(watches) * len(bounds) if len(watches) > 1 else 1)
         while True:
             records = await reader.poll()
             skips = Skips(topics, SERVICE)

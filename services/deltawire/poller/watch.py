@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import msgspec
@@ -18,7 +19,8 @@ from deltawire.log.port import Log, LogError, Outgoing
 from deltawire.log.topics import Topics
 from deltawire.model import Failed, Feed, FeedRef, FetchState, Look, Observation, Retired
 from deltawire.poller import look as looks
-from deltawire.poller import schedule
+from deltawire.poller import moves, robots, schedule
+from deltawire.poller.budget import Budget
 from deltawire.poller.fetch import Clock, fetch
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
@@ -29,7 +31,9 @@ logger = structlog.get_logger()
 SAVE_INTERVAL = 60.0
 """Seconds after which a feed's state is written even if nothing but the time of its last look changed in it."""
 
-_TRIFLES = frozenset({"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time"})
+_TRIFLES = frozenset(
+    {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
+)
 _TICK = timedelta(milliseconds=1)
 
 
@@ -54,6 +58,8 @@ class Poller:
         self.guard = guard
         self.generation = generation
         self.gates = Gates(config.fetch)
+        self.robots = robots.Robots(session, config.fetch, self.gates)
+        self.budget = Budget(config.fetch.max_requests_per_second)
         self.counts: Counter[str] = Counter()
         self.lateness = 0.0
         self.states: Counter[str] = Counter()
@@ -115,6 +121,11 @@ class Watch:
         if self.feed.paused or self.state.state == "gone":
             return
         now = self._poller.clock()
+        self._share(now)
+        waiting = self.state.retry_after
+        if self.state.cause in ("http-429", "http-503") and waiting is not None and waiting > now:
+            # What the host said before a restart holds for its other feeds too.
+            self._poller.gates.refused(self.feed.url, (waiting - now).total_seconds())
         first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, feeds)
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
         self._task = asyncio.create_task(self._run(), name=f"feed {self.feed.id}")
@@ -124,6 +135,7 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._poller.budget.leave(self.feed.id)
         self._poller.count_state(self._shown, None)
         self._shown = None
 
@@ -131,6 +143,10 @@ class Watch:
         loop = asyncio.get_running_loop()
         while self.state.state != "gone":
             await asyncio.sleep(max(0.0, self._due - loop.time()))
+            if held := self._poller.gates.held(self.feed.url):
+                # Not all at once when the host is free again.
+                self._due = loop.time() + held * (1 + 0.25 * schedule.jitter(self.feed.id, self.state.attempts))
+                continue
             try:
                 conclusion = await self._look()
                 wait = conclusion.state.next_poll_at
@@ -155,26 +171,58 @@ class Watch:
     async def _look(self) -> looks.Conclusion:
         poller, feed, state = self._poller, self.feed, self.state
         reader = poller.guard.reader(feed.format)
-        async with poller.gates.slot(feed.url):
-            late = asyncio.get_running_loop().time() - self._due
-            poller.lateness = max(poller.lateness, late)
-            look = poller.begin(self._ref, state)
-            asked = looks.validators(state, reader)
-            outcome = await fetch(poller.session, poller.config.fetch, feed.url, asked, clock=poller.clock)
+        look, asked, outcome = await self._ask(reader)
         look = msgspec.structs.replace(look, fetched_at=max(poller.clock(), look.began_at))
+        read = await self._read(outcome, look, reader)
+        if isinstance(read, looks.Readout) and robots.is_page(feed.format, state.format) is None:
+            # Only now it shows whether this is a page, which robots.txt may forbid.
+            refusal = await poller.robots.refusal(asked) if read.reading.format in robots.PAGES else None
+            outcome, read = (refusal, None) if refusal else (outcome, read)
         conclusion = looks.conclude(
             feed,
             state,
             look,
             outcome,
-            await self._read(outcome, look, reader),
+            read,
             reader=reader,
             fetch=poller.config.fetch,
             removal_looks=poller.config.differ.removal_looks,
+            asked=asked,
+            pace=poller.budget.pace(asyncio.get_running_loop().time()),
         )
         await self._keep(conclusion)
+        self._share(look.fetched_at)
         self._report(look, outcome, state, conclusion)
         return conclusion
+
+    async def _ask(self, reader: str) -> tuple[Look, str, Fetched | Failure]:
+        """Ask the places where the feed can be until one answers."""
+        poller, feed, state = self._poller, self.feed, self.state
+        is_page = robots.is_page(feed.format, state.format)
+        look: Look | None = None
+        for place in moves.places(feed, state, poller.clock()):
+            refusal = await poller.robots.refusal(place) if is_page else None
+            async with poller.gates.slot(place) if refusal is None else contextlib.nullcontext():
+                if look is None:
+                    poller.lateness = max(poller.lateness, asyncio.get_running_loop().time() - self._due)
+                    look = poller.begin(self._ref, state)
+                known = looks.validators(feed, state, reader, look.began_at)
+                outcome = refusal or await fetch(
+                    poller.session, poller.config.fetch, place, known, clock=poller.clock, home=feed.url
+                )
+            if isinstance(outcome, Fetched):
+                break
+            self._slow_down(outcome)
+        assert look is not None
+        return look, place, outcome
+
+    def _slow_down(self, failure: Failure) -> None:
+        """Tell the gate of a host that refuses: its other feeds wait too."""
+        if failure.refused_by is None or (failure.status != 429 and failure.retry_after is None):
+            return
+        until = failure.retry_after
+        wait = None if until is None else (until - self._poller.clock()).total_seconds()
+        self._poller.gates.refused(failure.refused_by, wait)
 
     async def _read(self, outcome: Fetched | Failure, look: Look, reader: str) -> looks.Readout | Unreadable | None:
         if isinstance(outcome, Failure) or not looks.needs_reading(self.state, outcome, reader):
@@ -184,6 +232,10 @@ class Watch:
             return await self._poller.guard.read(raw, self.feed.format)
         except Unreadable as unreadable:
             return unreadable
+
+    def _share(self, now: datetime) -> None:
+        """Say what the feed takes of the budget from now on."""
+        self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
 
     async def _keep(self, conclusion: looks.Conclusion) -> None:
         """Write what has to outlast the process; then, and only then, go on from the new state."""
@@ -220,6 +272,14 @@ class Watch:
             duration_s=round(outcome.duration_s, 4),
             next_poll_at=after.next_poll_at,
         )
+        if after.moved_to != before.moved_to:
+            bound.warning(
+                "feed.moved",
+                outcome="kept" if after.moved_to else "dropped",
+                to=after.moved_to and telemetry.redact(after.moved_to),
+            )
+        if after.trust.caught > before.trust.caught:
+            bound.warning("feed.validators_mistrusted", outcome="asked whole", until=after.trust.mistrusted_until)
         if after.state == before.state:
             return
         self._show()

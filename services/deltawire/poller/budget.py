@@ -1,0 +1,33 @@
+"""The requests a second that all feeds of a process share ([fetch] max_requests_per_second)."""
+
+from __future__ import annotations
+
+import math
+
+from deltawire.poller.cadence import Demand, pace
+
+_SHARED_EVERY = 60.0
+
+
+class Budget:
+    """Who wants how much, and the pace that follows, worked out once a minute: it costs a millisecond per 100 feeds."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._demands: dict[str, Demand] = {}
+        self._pace = 0.0
+        self._shared_at = -math.inf
+
+    def take(self, feed_id: str, demand: Demand) -> None:
+        if self._per_second:
+            self._demands[feed_id] = demand
+
+    def leave(self, feed_id: str) -> None:
+        self._demands.pop(feed_id, None)
+
+    def pace(self, now: float) -> float:
+        """The pace for ``schedule.plan``, ``now`` being seconds of a clock that never goes back."""
+        if self._per_second and now - self._shared_at >= _SHARED_EVERY:
+            self._pace = pace(self._demands.values(), self._per_second)
+            self._shared_at = now
+        return self._pace
