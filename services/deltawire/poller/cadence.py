@@ -107,9 +107,12 @@ def pace(demands: Iterable[Demand], per_second: float) -> float:
 
 
 def _hour(rhythm: Rhythm, now: datetime) -> float:
-    """How much livelier this hour of the day is than the average one."""
-    total = sum(rhythm.hours)
-    return (rhythm.hours[now.hour] + _EVENNESS / 24) / ((total + _EVENNESS) / 24) if total else 1.0
+    """How much livelier this hour of the day is than the average one; its neighbours count by half."""
+    if not rhythm.hours:
+        return 1.0
+    near = [rhythm.hours[(now.hour + step) % 24] for step in (-1, 0, 1)]
+    seen = (near[0] + 2 * near[1] + near[2]) / 4
+    return (seen + _EVENNESS / 24) / ((sum(rhythm.hours) + _EVENNESS) / 24)
 
 
 def _faded(rhythm: Rhythm, now: datetime) -> tuple[float, ...]:

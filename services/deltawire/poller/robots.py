@@ -110,7 +110,7 @@ class Robots:
         if isinstance(outcome, Fetched):
             until = now + min(max(outcome.fresh_for or FRESH_FOR, SHORTEST), FRESH_FOR)
             # Away from the loop: half a megabyte of rules takes a while.
-            parsed = await asyncio.to_thread(Protego.parse, outcome.body.decode("utf-8", "replace"))
+            parsed = await asyncio.to_thread(Protego.parse, outcome.body.decode("utf-8-sig", "replace"))
             return Rules(until=until, parsed=parsed)
         return unavailable(outcome, known, now)
 

@@ -176,7 +176,8 @@ class Watch:
         read = await self._read(outcome, look, reader)
         if isinstance(read, looks.Readout) and robots.is_page(feed.format, state.format) is None:
             # Only now it shows whether this is a page, which robots.txt may forbid.
-            refusal = await poller.robots.refusal(asked) if read.reading.format in robots.PAGES else None
+            state = msgspec.structs.replace(state, format=read.reading.format)
+            refusal = await poller.robots.refusal(asked) if state.format in robots.PAGES else None
             outcome, read = (refusal, None) if refusal else (outcome, read)
         conclusion = looks.conclude(
             feed,
