@@ -7,6 +7,7 @@ URLs appear through ``redact``.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Any, TextIO
 from urllib.parse import urlsplit, urlunsplit
@@ -60,6 +61,21 @@ def redact(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+_URL = re.compile(r"[a-z]+://[^\s'\"<>]+")
+
+
+def redact_text(text: str) -> str:
+    """A text for people, its URLs without credentials and query; what only looks like a URL is left out."""
+
+    def shown(match: re.Match[str]) -> str:
+        try:
+            return redact(match[0])
+        except ValueError:
+            return "(no URL)"
+
+    return _URL.sub(shown, text)
 
 
 def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:

@@ -6,14 +6,14 @@ import argparse
 from datetime import UTC, datetime
 
 import msgspec
-import orjson
 
 from deltawire import config_rules, telemetry, wanted
 from deltawire.cli.main import Failure, Misuse
+from deltawire.health import health
 from deltawire.log.engines import open_log
 from deltawire.log.port import Log, snapshot
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed, FetchState, LookSummary
 from deltawire.settings import Settings
 
 
@@ -46,9 +46,11 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
     async for record in snapshot(log, topics.fetch_state):
         if record.key is not None and record.value is not None:
             states[record.key] = msgspec.json.decode(record.value, type=FetchState)
+    now = datetime.now(UTC)
     for feed in feeds.values():
         state = states.get(feed.id)
         name = "paused" if feed.paused else state.state if state else "new"
+        found = health(feed, state, now)
         if arguments.json:
             shown = {
                 "id": feed.id,
@@ -57,13 +59,21 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
                 "tags": feed.tags,
                 "paused": feed.paused,
                 "state": name,
+                "health": found.word,
+                "detail": found.detail and telemetry.redact_text(found.detail),
                 "since": state and state.since,
                 "last_read_at": state and state.last_read_at,
                 "next_poll_at": state and state.next_poll_at,
+                "looks": [_shown(look) for look in state.looks] if state else [],
             }
-            print(orjson.dumps(shown, option=orjson.OPT_UTC_Z).decode())
+            print(msgspec.json.encode(shown).decode())
         else:
-            print(f"{feed.id:<32}  {name:<9}  {telemetry.redact(feed.url)}")
+            why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
+            print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
+
+
+def _shown(look: LookSummary) -> LookSummary:
+    return msgspec.structs.replace(look, detail=look.detail and telemetry.redact_text(look.detail))
 
 
 async def _add(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:

@@ -254,7 +254,8 @@ def _failure(error: aiohttp.ClientError, host: str) -> Failure:
         case aiohttp.ClientConnectorDNSError():
             return Failure(cause="dns", detail=f"the name {error.host} cannot be resolved")
         case aiohttp.ClientConnectorCertificateError():
-            return Failure(cause="tls", detail=f"the certificate of {host} is not valid")
+            why = getattr(error.certificate_error, "verify_message", "").rstrip(".")
+            return Failure(cause="tls", detail=f"the certificate of {host} is not valid: {why}".rstrip(": "))
         case aiohttp.ClientSSLError():
             return Failure(cause="tls", detail=f"{host} does not speak TLS as it should")
         case aiohttp.ClientConnectorError():
