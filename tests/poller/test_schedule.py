@@ -196,9 +196,15 @@ def test_a_cold_start_keeps_the_budget() -> None:
 
 
 def test_blogs_that_were_open_are_all_looked_at_within_live_interval_of_a_restart() -> None:
-    each_second = starts(5000, state(live=True, last_read_at=NOW - timedelta(hours=1)))
+    each_second = starts(5000, state(live=True, interval=15, last_read_at=NOW - timedelta(hours=1)))
     assert len(each_second) == 15
     assert max(each_second) < 420
+
+
+def test_quiet_feeds_that_are_all_overdue_start_within_their_interval() -> None:
+    each_second = starts(5000, state(interval=60, last_read_at=NOW - timedelta(days=1)))
+    assert len(each_second) == 60
+    assert max(each_second) < 130
 
 
 def test_what_was_planned_before_a_restart_is_kept_within_the_feeds_interval() -> None:

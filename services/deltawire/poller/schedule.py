@@ -107,13 +107,13 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     """When to look first after a start, of so many feeds that start together.
 
     What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval.
-    One feed alone is looked at immediately; many are spread out, 50 a second or as many as the budget allows; a
-    blog that was open is looked at within ``live_interval``.
+    One feed alone is looked at immediately; many are spread out, 50 a second or as many as the budget allows, but
+    one that was read before waits no longer than its interval, or ``live_interval`` if that is more.
     """
     step = max(_SPREAD_STEP, 1 / fetch.max_requests_per_second if fetch.max_requests_per_second else 0.0)
     spread = (feeds - 1) * step
-    if state.last_read_at is not None and is_open(state, now):
-        spread = min(spread, fetch.live_interval)
+    if state.last_read_at is not None:
+        spread = min(spread, max(fetch.live_interval, state.interval))
     due = now + timedelta(seconds=max(0.0, spread) * jitter(feed.id, 0))
     if state.next_poll_at is not None:
         due = max(due, min(state.next_poll_at, now + timedelta(seconds=bounds(feed)[1])))

@@ -143,7 +143,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         while self.state.state != "gone":
             await asyncio.sleep(max(0.0, self._due - loop.time()))
-            if held := self._poller.gates.held(self.feed.url):
+            if held := self._poller.gates.held(self.state.moved_to or self.feed.url):
                 # Not all at once when the host is free again.
                 self._due = loop.time() + held * (1 + 0.25 * schedule.jitter(self.feed.id, self.state.attempts))
                 continue
