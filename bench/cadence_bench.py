@@ -1,7 +1,7 @@
 """How late changes are found for a given number of requests: deltawire's cadence, a fixed interval, and Miniflux's
 entry_frequency rule, simulated on the same invented histories of changes.
 
-    .venv/bin/python bench/cadence_bench.py [--feeds 200] [--days 7] [--minutes 10] [--seed 1]
+    .venv/bin/python bench/cadence_bench.py [--feeds 100] [--days 7] [--minutes 10] [--seed 1]
 
 No network and no clock: what is simulated is when each feed is looked at. All rules get the same budget of requests,
 one each ``--minutes`` a feed on average; Miniflux's by its factor, once with its own bounds (5 minutes to a day) and
@@ -149,7 +149,7 @@ def fitted(run_of: Callable[[float], Run], requests: float, low: float, high: fl
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--feeds", type=int, default=200)
+    parser.add_argument("--feeds", type=int, default=100)
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--longest", type=float, default=3600, help="max_interval in seconds")
