@@ -15,6 +15,12 @@ _BLOCK_END = re.compile(r"</(?:p|li|ul|blockquote|figure|figcaption)>|<br>")
 _TAG = re.compile(r"<[^>]+>")
 
 
+def bare_text(body: Iterable[str]) -> str:
+    """HTML blocks without markup, whitespace collapsed."""
+    bare = _TAG.sub("", _BLOCK_END.sub(" ", " ".join(body)))
+    return " ".join(html.unescape(bare).split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """``body`` holds one HTML element a paragraph, quotation, list or figure. ``updated_at`` is the editor's stamp."""
@@ -30,8 +36,7 @@ class Post:
     @property
     def text(self) -> str:
         """The body without markup, whitespace collapsed."""
-        bare = _TAG.sub("", _BLOCK_END.sub(" ", " ".join(self.body)))
-        return " ".join(html.unescape(bare).split())
+        return bare_text(self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
