@@ -133,6 +133,8 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
         digest=look.digest,
         reader=reader,
         order=entries.order,
+        ids=entries.ids,
+        unknown_tombstones=entries.unknown_tombstones,
         refused=None,
         source_age_s=look.cache.age_s,
         copy_time=max((t for t in (made, state.copy_time) if t), default=None),

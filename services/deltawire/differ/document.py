@@ -30,6 +30,8 @@ class EntryPass:
         self.changes: list[EntryChange] = []
         self.notes: list[Note] = []
         self.order = state.order
+        self.ids = state.ids
+        self.unknown_tombstones = state.unknown_tombstones
 
     def first_sight(self, reading: Reading) -> None:
         """Everything the feed already holds is created, oldest first, as backfill."""
