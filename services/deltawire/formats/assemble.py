@@ -137,7 +137,7 @@ def summarised(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(kept)
 
 
-def located(problems: Iterable[Problem], where: str) -> list[Problem]:
+def located(problems: Iterable[Problem], where: str | None) -> list[Problem]:
     """The problems of an entry's body, with the entry they belong to."""
     return [msgspec.structs.replace(problem, where=where) for problem in problems]
 
