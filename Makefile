@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka jars kcat browser postgres chaos lint lock bench clean
+.PHONY: help install demo test kafka jars kcat browser postgres chaos lint lock bench press clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +31,10 @@ test: install browser postgres jars kcat ## every test, with the services they n
 
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
 	@PYTHONPATH=tests exec $(BIN)/python -m support.broker
+
+press: install ## play random misbehaving blogs: SEEDS=2 FORMAT=rss MISBEHAVIOUR=window+noise SEED=7 STEPS=40
+	@PYTHONPATH=tests $(BIN)/python -m press.harness $(if $(FORMAT),--format $(FORMAT)) $(if $(MISBEHAVIOUR),--misbehaviour $(MISBEHAVIOUR)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(STEPS),--steps $(STEPS))
 
 bench: install ## figures, as ratios to a baseline of the same run
 	@for file in bench/*_bench.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

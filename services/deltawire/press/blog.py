@@ -140,7 +140,7 @@ def _applied(blog: Blog, operation: Operation, now: datetime) -> Blog:
                 created_at=now,
                 labels=operation.labels,
             )
-            return replace(blog, posts=_in_order((*blog.posts, added)))
+            return replace(blog, posts=in_order((*blog.posts, added)))
         case Edit():
             old = blog.post(operation.post)
             new = replace(
@@ -160,7 +160,7 @@ def _applied(blog: Blog, operation: Operation, now: datetime) -> Blog:
             for back in blog.withdrawn:
                 if back.id == operation.post:
                     kept = tuple(post for post in blog.withdrawn if post is not back)
-                    return replace(blog, posts=_in_order((*blog.posts, back)), withdrawn=kept)
+                    return replace(blog, posts=in_order((*blog.posts, back)), withdrawn=kept)
             raise ValueError(f"the blog {blog.key!r} has withdrawn no post {operation.post!r}")
         case Retitle():
             return replace(blog, title=operation.title)
@@ -168,7 +168,8 @@ def _applied(blog: Blog, operation: Operation, now: datetime) -> Blog:
             return replace(blog, title=operation.title or blog.title, ended=True)
 
 
-def _in_order(posts: Iterable[Post]) -> tuple[Post, ...]:
+def in_order(posts: Iterable[Post]) -> tuple[Post, ...]:
+    """Newest first by creation."""
     return tuple(sorted(posts, key=lambda post: post.created_at, reverse=True))
 
 

@@ -35,16 +35,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """``items`` are in document order. ``hidden`` are posts that exist and are not shown; ``gone`` the withdrawn ones.
+    """``items`` are in document order. ``below`` exist and are not shown: they are beyond the window.
 
-    ``tombstones`` are the stated ids of withdrawn posts, with when, for formats that can say so.
+    ``gone`` are the withdrawn posts; ``tombstones`` names them (post, stated id, when), for formats that can say so.
     """
 
     blog: Blog
     items: tuple[Shown, ...]
     gone: frozenset[str] = frozenset()
     tombstones: tuple[tuple[str, str, datetime], ...] = ()
-    window: int | None = None
+    below: tuple[Shown, ...] = ()
 
     @property
     def posts(self) -> frozenset[str]:
