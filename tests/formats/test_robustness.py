@@ -15,9 +15,12 @@ from deltawire.formats.base import Format, LenientFormat, NeedsLenient, Raw, Unr
 from deltawire.formats.registry import FORMATS, detect
 from deltawire.model import Reading
 from formats.docs import ATOM, JSON_FEED, RSS, URL, block, blog, capi, page, read_either_way
+from formats.guardian_docs import dcr, dcr_block, text
+from formats.page_docs import MIRROR_ENTRIES, amp, listed, microdata, poll, polled_block
 from formats.test_guardian_capi import BODY
 from formats.test_plaintext import DAY
 
+PAGE = dcr(dcr_block(2), dcr_block(1), pinnedPost=dcr_block(1), keyEvents=[dcr_block(2)])
 CAPI = capi(blocks={"body": [block(2, attributes={"keyEvent": True}), block(1)]})
 DOCUMENTS: dict[str, bytes] = {
     name: document.encode() if isinstance(document, str) else json.dumps(document).encode()
@@ -28,6 +31,11 @@ DOCUMENTS: dict[str, bytes] = {
         "jsonld": page({"@type": "WebPage"}, blog()),
         "guardian-capi": CAPI,
         "guardian-body": capi(fields={"body": BODY}),
+        "guardian-page": PAGE,
+        "guardian-poll": poll(polled_block(9), polled_block(8)),
+        "amp": amp(),
+        "liveblog-html": listed(MIRROR_ENTRIES),
+        "microdata": microdata(),
         "plain-text": DAY,
     }.items()
 }
@@ -133,7 +141,8 @@ def test_no_bytes_make_an_adapter_raise(name: str, body: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_value_of_another_type_makes_a_json_adapter_raise(data: st.DataObject) -> None:
-    name, original = data.draw(st.sampled_from([("jsonfeed", JSON_FEED), ("jsonld", blog()), ("guardian-capi", CAPI)]))
+    originals = [("jsonfeed", JSON_FEED), ("jsonld", blog()), ("guardian-capi", CAPI), ("guardian-page", PAGE)]
+    name, original = data.draw(st.sampled_from(originals))
     document = json.loads(json.dumps(original))
     places: list[tuple[Any, Any]] = []
     pending = [document]
@@ -155,6 +164,16 @@ BOMBS: dict[str, str] = {
         capi(fields={"body": '<div class="block"><p ' + 'class="x ' * 100_000 + "></div>"})
     ),
     "divs": json.dumps(capi(fields={"body": "<div " * 200_000})),
+    "comments of a list": "<amp-live-list>" + "<!--" * 100_000 + "<div data-sort-time=1>",
+    "attributes of an item": "<amp-live-list><div items><p " + "data-sort-time=1 " * 100_000 + "></amp-live-list>",
+    "lists": "<amp-live-list><div items>" * 50_000,
+    "entries in entries": '<div class="live-event-entry" id="1">' * 50_000,
+    "nested entries": '<div><div class="live-event-entry" id="1">' * 100 + "</div></div>" * 100 + "</body>",
+    "class of an entry": '<div class="' + "live-event-entry " * 100_000 + '">',
+    "items in items": '<p itemscope itemtype="LiveBlogPosting" itemprop="liveBlogUpdate">' * 50_000,
+    "links of the tagger": json.dumps(
+        dcr(dcr_block(1, text("<a " + 'data-component="auto-linked-tag" ' * 100_000 + ">x")))
+    ),
     "scripts": '<script type="application/ld+json">{</script>' * 20_000,
     "script starts": "<script " * 100_000,
     "comments": "<!--" * 200_000,

@@ -6,12 +6,17 @@ import traceback
 from pathlib import Path
 
 from deltawire.formats import text as texts
+from deltawire.formats.amp import Amp
 from deltawire.formats.base import Format, LenientFormat, NeedsLenient, Raw, Unreadable
 from deltawire.formats.feed import Feed
 from deltawire.formats.foreign import load_json
 from deltawire.formats.guardian_capi import GuardianCapi
+from deltawire.formats.guardian_page import GuardianPage
+from deltawire.formats.guardian_poll import GuardianPoll
 from deltawire.formats.jsonfeed import JsonFeed
 from deltawire.formats.jsonld import JsonLd
+from deltawire.formats.liveblog_html import LiveblogHtml
+from deltawire.formats.microdata import Microdata
 from deltawire.formats.page import describe
 from deltawire.formats.plaintext import PlainText
 from deltawire.model import Reading
@@ -24,6 +29,11 @@ FORMATS: dict[str, Format] = {
     "atom": _FEED,
     "jsonfeed": JsonFeed(),
     "guardian-capi": GuardianCapi(),
+    "guardian-page": GuardianPage(),
+    "guardian-poll": GuardianPoll(),
+    "amp": Amp(),
+    "liveblog-html": LiveblogHtml(),
+    "microdata": Microdata(),
     "jsonld": JsonLd(),
     "plain-text": PlainText(),
 }
@@ -36,7 +46,8 @@ def detect(raw: Raw) -> Format:
     Raises:
         Unreadable: it is in none; the message says what it is instead.
     """
-    if not raw.body.strip(b"\xef\xbb\xbf \t\r\n\0"):
+    # The answer to an AMP poll may be empty: nothing changed.
+    if not raw.body.strip(b"\xef\xbb\xbf \t\r\n\0") and not FORMATS["amp"].claims(raw):
         raise Unreadable("empty", "the document is empty: the server sent no content")
     for candidate in FORMATS.values():
         if candidate.claims(raw):

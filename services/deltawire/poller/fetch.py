@@ -15,6 +15,7 @@ import msgspec
 
 from deltawire import net, variables
 from deltawire.config import FetchConfig
+from deltawire.formats import addresses
 from deltawire.poller import headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
@@ -49,7 +50,7 @@ async def fetch(
     *,
     clock: Clock = utc_now,
 ) -> Fetched | Failure:
-    """GET a URL, whose ``${NAME}`` are filled in here and go no further.
+    """GET a URL, or what stands for it (``formats.addresses``). Its ``${NAME}`` are filled in here and go no further.
 
     Takes at most ``config.timeout`` seconds with all redirects and the body, and ``config.max_bytes`` of memory.
     Never raises for what the network, the server or the URL do: that is a Failure.
@@ -74,7 +75,7 @@ async def fetch(
 async def _fetch(
     session: aiohttp.ClientSession, config: FetchConfig, url: str, validators: Validators, clock: Clock
 ) -> Fetched:
-    asked, values = variables.expand(url)
+    asked, values = variables.expand(addresses.fetched(url))
     here = _checked(asked)
     for _ in range(MAX_REDIRECTS + 1):
         target = None if here == asked else _digest(here)
