@@ -55,10 +55,7 @@ class Microdata:
         stated = {key: value[0] for key, value in blog.items() if key != "liveBlogUpdate"}
         url = canonical_url(str(stated.get("url") or ""), raw.url) or meta.url
         language = texts.line(stated.get("inLanguage")) or meta.language
-        updates = [
-            {key: value[0] if len(value) == 1 else value for key, value in item.items()}
-            for item in blog["liveBlogUpdate"]
-        ]
+        updates = [_single(item) if isinstance(item, dict) else item for item in blog["liveBlogUpdate"]]
         return reading(
             format=self.name,
             version=self.version,
@@ -92,6 +89,10 @@ def _item(node: etree._Element) -> dict[str, list[Any]]:
         if "itemscope" not in child.attrib:
             pending += reversed(child)
     return found
+
+
+def _single(item: dict[str, list[Any]]) -> dict[str, Any]:
+    return {key: value[0] if len(value) == 1 else value for key, value in item.items()}
 
 
 def _value(node: etree._Element, name: str) -> Any:
