@@ -46,6 +46,13 @@ def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
     return tuple(found)
 
 
+def essence(entry: Entry) -> list[Any]:
+    """What ``changes`` compares of an entry: equal exactly where it finds nothing."""
+    stated = entry.published_precision in ("exact", "minute")
+    fields = [_plain(field, getattr(entry, field)) for field in (*TEXTS, *VALUES)]
+    return [*fields, entry.published_at if stated else None]
+
+
 def _plain(field: str, value: Any) -> Any:
     """The value without what is noise in this field."""
     if field == "labels":

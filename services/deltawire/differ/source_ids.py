@@ -67,6 +67,10 @@ class Keys:
         self.of_shown = [None if key in several else key for key in shown]
         self.of_known = {key: i for i, key in held.items() if key is not None and key not in several}
 
+    def find(self, source_id: str) -> str | None:
+        """The known entry of a source id."""
+        return self.of_known.get(self._key(source_id) or "")
+
     def _key(self, source_id: str | None) -> str | None:
         if source_id is None or self._stem is None:
             return source_id

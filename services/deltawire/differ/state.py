@@ -16,6 +16,7 @@ NOTES_PER_ENTRY = 10
 PAST_VERSIONS = 8
 """Earlier versions of one entry, and of the feed's own facts, that are recognised when a copy shows them again."""
 COUNTED = 1000
+UNKNOWN_TOMBSTONES = 100
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +74,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     ``entry`` is as the last event said it. ``shown`` is what the source shows where that differs only by what
     is no change. ``status``: ``missing`` was inside the covered range for ``looks`` looks without being there, the
     last at a copy dated ``missed_copy``; ``left`` fell off the end of a window. ``last_seen`` is kept once the entry
-    is no longer shown. ``source_id`` is the one it was last shown under, where that is not the entry's;
-    ``withdrawn_at`` is what a tombstone said, or when it was first read.
+    is no longer shown. ``source_id`` is the one it was last shown under, where that is not the entry's.
     """
 
     entry: Entry
@@ -92,7 +92,6 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str = ""
     notes: tuple[Note, ...] = ()
     source_id: str | None = None
-    withdrawn_at: datetime | None = None
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +104,8 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     modification time seen. ``clocks`` are those its Dates come from; ``dates_lie`` once a Date vouched for a copy that
     proved old. ``past`` are fingerprints of earlier facts of the feed, ``turned`` the look at which the present ones
     came. ``refused`` is the last document that was not accepted: it may turn out to be what the source really shows,
-    once its state (``refused_form``) was shown in enough looks on end (``refused_looks``).
+    once its state (``refused_form``) was shown in enough looks on end (``refused_looks``; more are
+    needed where one of them was ``refused_doubtful``).
     """
 
     feed: FeedRef
@@ -134,6 +134,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     refused: Document | None = None
     refused_form: str = ""
     refused_looks: int = 0
+    refused_doubtful: bool = False
     ids: SourceIds = SourceIds()
     unknown_tombstones: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
