@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -15,8 +15,8 @@ from deltawire.differ.decide import decide
 from deltawire.differ.emit import emit
 from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.events import EntryData, Event
-from deltawire.formats.base import Raw, Unreadable
-from deltawire.formats.registry import read
+from deltawire.formats.base import NeedsLenient, Raw, Unreadable
+from deltawire.formats.registry import read, read_leniently
 from deltawire.model import Feed, FetchState, Look, Observation
 from deltawire.poller import look as looks
 from deltawire.poller.headers import cache_info, fresh_for, opaque
@@ -27,6 +27,8 @@ from deltawire.press.score import Said
 
 URL = "https://game.example/feed"
 READER = "press"
+
+T = TypeVar("T")
 
 
 def fetched(answer: Answer) -> Fetched | Failure:
@@ -47,11 +49,32 @@ def fetched(answer: Answer) -> Fetched | Failure:
     )
 
 
+class Everything:
+    """A memo of every segment read; all blogs are at one address, so they can share it."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, object] = {}
+
+    def recall(self, segment: bytes, read: Callable[[], T]) -> T:
+        if segment not in self._known:
+            if len(self._known) > 20_000:
+                self._known.clear()
+            self._known[segment] = read()
+        return cast("T", self._known[segment])
+
+
+_MEMO = Everything()
+
+
 @lru_cache(maxsize=512)
 def read_once(body: bytes, content_type: str | None, at: datetime) -> looks.Readout | Unreadable:
     """What deltawire reads in a body; kept for the next candidate, for reading is most of the cost."""
+    raw = Raw(body=body, url=URL, content_type=content_type, fetched_at=at, memo=_MEMO)
     try:
-        return looks.readout(read(Raw(body=body, url=URL, content_type=content_type, fetched_at=at)))
+        try:
+            return looks.readout(read(raw))
+        except NeedsLenient:
+            return looks.readout(read_leniently(raw))
     except Unreadable as error:
         return error
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from deltawire.press.game import Game
-from deltawire.press.misbehave import check, fitting
+from deltawire.press.misbehave import MISBEHAVIOURS, check, chosen, fitting
 from deltawire.press.render import FORMATS, FormatName
 from deltawire.press.score import Candidate, Said, Score, play, score
 from press.candidates import Deltawire, Usual
@@ -74,6 +74,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="only this one, with its first differences")
     parser.add_argument("--seeds", type=int, default=2, help="that many for each format and misbehaviour")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--blogs", type=int, help="that many of random formats and combinations instead, by seed")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--against", choices=[*CANDIDATES, "both"], default="both")
     options = parser.parse_args(argv)
@@ -86,6 +87,9 @@ def main(argv: list[str]) -> int:
     except ValueError as error:
         parser.error(str(error))
     played = cases(forms, wanted, seeds, options.steps)
+    if options.blogs is not None:
+        numbers = range(options.first, options.first + options.blogs)
+        played = [Case(*chosen(number), number, options.steps) for number in numbers]
     names = list(CANDIDATES) if options.against == "both" else [options.against]
     table: dict[tuple[str, str, str], Score] = {}
     failing: list[Case] = []
@@ -95,7 +99,10 @@ def main(argv: list[str]) -> int:
             table.setdefault((name, case.form, "+".join(case.names)), Score()).add(result)
             if name == names[0] and not result.ok:
                 failing.append(case)
-    _print(names, forms, table)
+    if options.blogs is None:
+        _print(names, forms, table)
+    else:
+        _print_random(names, table)
     out = sys.stdout.write
     for case in failing[: 3 if options.seed is None else 1]:
         out(f"\n{first_difference(case, names[0])}\n")
@@ -120,10 +127,29 @@ def _print(names: list[str], forms: list[FormatName], table: dict[tuple[str, str
                 cells += f"{'-' if cell is None else _figure(cell):>10}"
             total.add(row)
             sys.stdout.write(f"{kind:<22}{cells}{_figure(row):>10}\n")
-        sys.stdout.write(
-            f"precision {total.precision:.4f}, recall {total.recall:.4f}, F1 {total.f1:.4f}"
-            f" of {total.expected.total()} facts\n"
-        )
+        sys.stdout.write(_total(total))
+
+
+def _print_random(names: list[str], table: dict[tuple[str, str, str], Score]) -> None:
+    """By misbehaviour, whatever it was combined with."""
+    for name in names:
+        rows: dict[str, Score] = {kind: Score() for kind in MISBEHAVIOURS}
+        total = Score()
+        for (who, _, kinds), cell in table.items():
+            if who == name:
+                total.add(cell)
+                for kind in kinds.split("+"):
+                    rows[kind].add(cell)
+        sys.stdout.write(f"\n{name}, each misbehaviour with whatever it was combined\n")
+        sys.stdout.writelines(f"{kind:<22}{_figure(row):>10}\n" for kind, row in rows.items() if row.expected)
+        sys.stdout.write(_total(total))
+
+
+def _total(total: Score) -> str:
+    return (
+        f"precision {total.precision:.4f}, recall {total.recall:.4f}, F1 {total.f1:.4f}"
+        f" of {total.expected.total()} facts\n"
+    )
 
 
 def _figure(score: Score) -> str:

@@ -73,7 +73,7 @@ def state_of(post: Post | Shown, name: FormatName) -> State:
         title=post.title if "title" in carries else None,
         author=post.author if "author" in carries else None,
         labels=tuple(sorted(post.labels)) if "labels" in carries else None,
-        source="".join(post.body),
+        source="".join(post.body) if "markup" in carries else "",
     )
 
 

@@ -30,6 +30,8 @@ EVERY = timedelta(seconds=15)
 HOLD = 3
 """Looks at each state of the blog."""
 
+_ORDER = ("cache", "failures", "window", "pins", "times", "ids")
+
 _BORDER = re.compile(rb"</item>|</entry>|\},|</article>")
 
 
@@ -51,7 +53,7 @@ class _State:
     sheet: Sheet
     since: datetime
     until: datetime
-    step: int
+    number: int
 
 
 class Game:
@@ -63,13 +65,17 @@ class Game:
 
     def __init__(self, seed: int, form: FormatName, names: tuple[str, ...] = (), *, steps: int = 40) -> None:
         self.seed, self.format, self.names, self.steps = seed, form, names, steps
-        self._kinds = check(form, names)
+        # Windows before pins before ids: pins reach beyond windows, and positions are those of the final page.
+        self._kinds = sorted(
+            check(form, names), key=lambda kind: min(map(_ORDER.index, kind.touches & set(_ORDER)), default=0)
+        )
         self._key = f"{seed}/{form}/{'+'.join(names)}"
         self._rng = self._random("plan")
         self._record = Record(form)
         self.deeds: list[str] = []
         self._look = 0
         self._states: list[_State] = []
+        self._drawn: dict[int, bytes] = {}
         deeds = dict(BASE)
         for kind in self._kinds:
             for deed, weight in kind.deeds.items():
@@ -93,7 +99,8 @@ class Game:
             gap=next((kind.gap for kind in self._kinds if kind.gap), (20, 240)),
         )
         self._desk.open(max((kind.opening for kind in self._kinds), default=6))
-        self._busy = max((kind.busy for kind in self._kinds), default=1)
+        # With several deeds at once, words alone cannot tell who is who.
+        self._busy = 1 if self._desk.alike else max((kind.busy for kind in self._kinds), default=1)
         self._night = max((kind.night for kind in self._kinds), default=0)
 
     @property
@@ -122,7 +129,7 @@ class Game:
         now = self._desk.now
         if self._states:
             self._states[-1] = replace(self._states[-1], until=now)
-        self._states.append(_State(self._sheet(self._desk.blog, step), now, now, step))
+        self._states.append(_State(self._sheet(self._desk.blog, step), now, now, len(self._states)))
 
     def _sheet(self, blog: Blog, step: int) -> Sheet:
         desk = self._desk
@@ -185,6 +192,10 @@ class Game:
         )
 
     def _draw(self, state: _State) -> bytes:
+        if not any(kind.noise or kind.rendered for kind in self._kinds):
+            if state.number not in self._drawn:
+                self._drawn[state.number] = draw(state.sheet, self.format)
+            return self._drawn[state.number]
         sheet, noise = state.sheet, None
         for kind in self._kinds:
             if kind.noise is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 
 from deltawire.press import sheets, transport
 from deltawire.press.desk import Deed
@@ -80,10 +81,12 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "window-by-total": _m(
         "10 + total mod 10: ten leave at once", "window", fits=_window, page=sheets.window_by_total, opening=17
     ),
-    "pinned-floats": _m("pinned posts at the top, out of order", "pins", page=sheets.float_pinned),
+    "pinned-floats": _m(
+        "pinned posts at the top, out of order", "pins order", fits=_carries_id, page=sheets.float_pinned
+    ),
     "pinned-copy": _m(
         "a copy <id>-pinned at the top; the only one while it is first",
-        "pins ids",
+        "pins ids order",
         fits=_carries_id,
         page=sheets.copy_pinned,
     ),
@@ -94,10 +97,10 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "ids-by-time": _m("ids hold the time of the last edit", "ids", fits=_loose, page=sheets.ids_by_time, alike=_WORDS),
     "one-id": _m("one guid for all", "ids", fits=_loose, page=sheets.one_id, alike=_WORDS),
     "twice-used-ids": _m("two posts share an id", "ids", fits=_loose, deeds={"pair": 3}, alike=_WORDS),
-    "no-times": _m("no times at all", "times", fits=_loose, page=sheets.no_times),
+    "no-times": _m("no times at all", "times order", fits=_loose, page=sheets.no_times),
     "no-ids-no-times": _m(
         "neither ids nor times",
-        "ids times",
+        "ids times order",
         fits=_loose,
         page=lambda sheet, turn: sheets.no_ids(sheets.no_times(sheet, turn), turn),
         alike=_MOST_WORDS,
@@ -125,13 +128,20 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "stale-no-age": _m(
         "old copies with their Date and no Age", "cache", planner=transport.alternating, headers=transport.without_age
     ),
-    "stale-silent": _m("old copies, no headers at all", "cache", planner=transport.bounded, headers=transport.silent),
-    "stale-redated": _m("old copies with a Date of now", "cache", planner=transport.bounded, headers=transport.redated),
+    "stale-silent": _m(
+        "old copies, no headers at all", "cache pace", planner=transport.bounded, headers=transport.silent
+    ),
+    "stale-redated": _m(
+        "old copies with a Date of now", "cache pace", planner=transport.bounded, headers=transport.redated
+    ),
     "stale-2041": _m(
-        "old copies, Last-Modified in 2041, no Date", "cache", planner=transport.bounded, headers=transport.from_2041
+        "old copies, Last-Modified in 2041, no Date",
+        "cache pace",
+        planner=transport.bounded,
+        headers=transport.from_2041,
     ),
     "stale-ahead": _m(
-        "old copies from a node an hour ahead", "cache", planner=transport.bounded, headers=transport.skewed
+        "old copies from a node an hour ahead", "cache pace", planner=transport.bounded, headers=transport.skewed
     ),
     "wandering-clocks": _m(
         "nodes an hour ahead and behind", "cache", planner=transport.patient, headers=transport.wandering
@@ -154,6 +164,17 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
 def fitting(form: FormatName) -> list[str]:
     """The misbehaviours that a blog in this format can show."""
     return [name for name, kind in MISBEHAVIOURS.items() if kind.fits(FORMATS[form])]
+
+
+def chosen(seed: int) -> tuple[FormatName, tuple[str, ...]]:
+    """A random format and up to four misbehaviours that go together."""
+    rng = Random(f"chosen/{seed}")  # noqa: S311 - reproducible on purpose
+    form = rng.choice(list(FORMATS))
+    names: tuple[str, ...] = ()
+    for name in rng.sample(fitting(form), rng.randint(1, 4)):
+        if not any(MISBEHAVIOURS[name].touches & MISBEHAVIOURS[other].touches for other in names):
+            names = (*names, name)
+    return form, names
 
 
 def check(form: FormatName, names: tuple[str, ...]) -> tuple[Misbehaviour, ...]:

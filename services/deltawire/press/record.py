@@ -54,11 +54,13 @@ class Record:
 
     def _see(self, item: Shown, look: int) -> None:
         assert item.post is not None
+        known = self._known.get(item.post)
+        if known is not None and known.shown is item and not known.missing:
+            return
         new = state_of(item, self.format)
         # A time that an editor moved is a change; flattened text states times that are too coarse for that.
         if "id" in FORMATS[self.format].carries:
             new = replace(new, source=f"{item.created_at} {new.source}")
-        known = self._known.get(item.post)
         if known is None:
             self._add(look, "created", item, None, new)
         elif known.removed:

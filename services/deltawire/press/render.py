@@ -16,7 +16,7 @@ from deltawire.press.noise import Noise
 from deltawire.press.shown import Sheet, shown
 
 FormatName = Literal["rss", "atom", "json-feed", "json-ld", "guardian", "text"]
-Part = Literal["title", "labels", "author", "id", "updated", "tombstone", "document-time", "end-mark"]
+Part = Literal["title", "labels", "author", "id", "markup", "updated", "tombstone", "document-time", "end-mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Format:
     """``coverage``: whether what is missing is gone (full) or may have scrolled off (window).
 
     ``carries`` are the parts that a reader can tell, besides a post's text and when it was published: of a post its
-    ``title``, ``labels``, ``author``, own ``id``, time ``updated`` and ``tombstone``; of the document a
-    ``document-time`` that moves with every edit, and an ``end-mark`` without which it was cut off.
+    ``title``, ``labels``, ``author``, own ``id``, ``markup`` (links, pictures), time ``updated`` and ``tombstone``;
+    of the document a ``document-time`` that moves with every edit, and an ``end-mark`` without which it was cut off.
     ``strict``: every entry of such a document has its own id and time; sources cannot leave them out.
     """
 
@@ -37,11 +37,11 @@ class Format:
     strict: bool = False
 
 
-_POST: tuple[Part, ...] = ("title", "labels", "author", "id")
+_POST: tuple[Part, ...] = ("title", "labels", "author", "id", "markup")
 _RSS: frozenset[Part] = frozenset((*_POST, "document-time", "end-mark"))
 _ATOM: frozenset[Part] = frozenset((*_POST, "updated", "tombstone", "document-time", "end-mark"))
 _JSON_FEED: frozenset[Part] = frozenset((*_POST, "updated", "end-mark"))
-_JSON_LD: frozenset[Part] = frozenset(("title", "author", "id", "updated", "document-time", "end-mark"))
+_JSON_LD: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "document-time", "end-mark"))
 _GUARDIAN: frozenset[Part] = frozenset((*_POST, "updated", "document-time", "end-mark"))
 _TEXT: frozenset[Part] = frozenset(("updated",))
 
