@@ -7,9 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from deltawire.differ import clocks, coverage, freshness, withdrawals
+from deltawire.differ import clocks, coverage, freshness
 from deltawire.differ.clocks import Copy
 from deltawire.differ.document import EntryPass
+from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
 from deltawire.differ.words import diff
 from deltawire.events import Change
@@ -105,7 +106,7 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
     state, copy = _looked(state, look)
-    look = replace(look, reading=withdrawals.heeded(look.reading))
+    look = replace(look, reading=shown_once(look.reading))
     entries = EntryPass(state, look, policy, known)
     shown = entries.identify(look.reading)
     covers = coverage.Range(look.reading, shown, state.order, entries.withdrawn).covers

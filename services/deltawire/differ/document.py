@@ -133,10 +133,8 @@ class EntryPass:
         if self._holds(current, entry):
             return
         current = self.memory.get(entry.id) or known
-        # Where the source gave another id, its address may hold it too: neither is an edit.
-        plain = replace(entry, source_id=known.entry.source_id, url=known.entry.url)
-        read = entry if entry.source_id == known.entry.source_id else plain
-        if read is plain and entry.source_id != current_id(known):
+        read = replace(entry, source_id=known.entry.source_id)
+        if entry.source_id != current_id(known):
             current = replace(current, source_id=entry.source_id)
             self.memory[entry.id] = current
         if read in (known.entry, known.shown):

@@ -15,6 +15,7 @@ import msgspec
 
 from deltawire.differ import source_ids
 from deltawire.differ.assignment import assign
+from deltawire.differ.compare import changes
 from deltawire.differ.pairs import Pairs
 from deltawire.differ.state import Known, SourceIds
 from deltawire.model import Entry
@@ -71,12 +72,13 @@ def match(
         ids = replace(ids, positional=True)
     keys = source_ids.Keys(known, entries, ids)
     found = _native(keys)
-    if not ids.positional and source_ids.shifted([(known[i], entries[p]) for p, i in found.items()], entries):
+    pairs = [(known[i], entries[p]) for p, i in found.items()]
+    if not ids.positional and source_ids.shifted(pairs, known.values(), entries):
         ids = replace(ids, positional=True)
         keys = source_ids.Keys(known, entries, ids)
         found = {}
     kept = sum(source_ids.text(known[i].entry) != source_ids.text(entries[p]) for p, i in found.items())
-    by_content, pairs, steps = _by_content(known, entries, found, keys, ids, order, coverage)
+    by_content, compared, steps = _by_content(known, entries, found, keys, ids, order, coverage)
     moved = [
         (old, new)
         for place, i in by_content.items()
@@ -86,9 +88,9 @@ def match(
         and old not in keys.repeated
     ]
     found |= by_content
-    named = _named(known, entries, found, keys)
     ids, notes = source_ids.tell(source_ids.learn(ids, moved, kept, entries), keys.repeated)
-    return Matching(entries=named, ids=ids, notes=notes, pairs=pairs, steps=steps)
+    named = _named(known, entries, found, keys, lasting=source_ids.trust(ids) != "none")
+    return Matching(entries=named, ids=ids, notes=notes, pairs=compared, steps=steps)
 
 
 def _native(keys: source_ids.Keys) -> dict[int, str]:
@@ -98,17 +100,31 @@ def _native(keys: source_ids.Keys) -> dict[int, str]:
 
 
 def _named(
-    known: Mapping[str, Known], entries: Sequence[Entry], found: Mapping[int, str], keys: source_ids.Keys
+    known: Mapping[str, Known],
+    entries: Sequence[Entry],
+    found: Mapping[int, str],
+    keys: source_ids.Keys,
+    *,
+    lasting: bool,
 ) -> tuple[Entry, ...]:
     taken = set(known)
     named: list[Entry] = []
     for place, entry in enumerate(entries):
         entry_id = found.get(place)
         if entry_id is None:
-            entry_id = new_id(entry, taken, native=keys.of_shown[place] is not None)
+            entry_id = new_id(entry, taken, native=lasting and keys.of_shown[place] is not None)
             taken.add(entry_id)
-        named.append(replace(entry, id=entry_id))
+        entry = replace(entry, id=entry_id)
+        named.append(entry if lasting else _addressed(entry, known.get(entry_id)))
     return tuple(named)
+
+
+def _addressed(entry: Entry, known: Known | None) -> Entry:
+    """The entry; with the address it had, if it differs in that only: it may hold the id that does not last."""
+    if known is None or known.entry.url == entry.url:
+        return entry
+    before = replace(entry, url=known.entry.url)
+    return entry if changes(known.entry, before) else before
 
 
 def _by_content(

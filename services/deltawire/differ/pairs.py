@@ -90,7 +90,8 @@ class Pairs:
         beside = self._beside(place, entry_id)
         differing = a.telling ^ b.telling
         if trust == "proven":
-            plausible = bool(entry.content_text) and entry.content_text == known.entry.content_text
+            same_text = bool(entry.content_text) and entry.content_text == known.entry.content_text
+            plausible = same_text or (_fine(entry) and alone and alike >= 0.5)
         elif known.status in ("present", "missing"):
             fine = times == "same" and _fine(entry)
             plausible = self._plausible(times, alike, beside, known, fine=fine, alone=alone, native=trust == "open")

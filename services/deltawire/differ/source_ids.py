@@ -21,6 +21,9 @@ Trust = Literal["proven", "open", "none"]
 Trusting = Callable[[int, str], Trust]
 """What the ids of an entry at a place of the document and of a known entry, by its id, say against their sameness."""
 
+PROVEN_AFTER = 3
+"""Edits under an unchanged id that prove ids lasting: one may be silent where the id is the time of the last edit."""
+
 STEMS = ("__", "?", "#", "@", ":", "~", "/", "_", "-", ".")
 TELLING_TEXT = 20
 """Characters from which on a text alone, without a time, says which entry it is."""
@@ -37,7 +40,7 @@ _REPEATED = "repeated-id"
 def trust(ids: SourceIds) -> Trust:
     if ids.moved or ids.positional:
         return "none"
-    return "proven" if ids.kept else "open"
+    return "proven" if ids.kept >= PROVEN_AFTER else "open"
 
 
 def text(entry: Entry) -> str:
@@ -89,29 +92,32 @@ def counts_from_the_top(entries: Sequence[Entry]) -> bool:
     return first in (0, 1) and numbered == [(prefix, first + place) for place in range(len(numbered))]
 
 
-def shifted(pairs: Iterable[tuple[Known, Entry]], entries: Sequence[Entry]) -> bool:
-    """Whether an id went to another entry: the content that it had stands under another id now, unchanged.
+def shifted(pairs: Iterable[tuple[Known, Entry]], known: Iterable[Known], entries: Sequence[Entry]) -> bool:
+    """Whether an id went to another entry: what is shown under it was known, unchanged, under another id.
 
-    ``pairs`` are the known entries and those shown under their ids. That the time differs too tells a shift from an
-    entry that was edited while a copy of its former state is shown elsewhere in the document.
+    ``pairs`` are known entries and those shown under their ids. That the time differs too tells a shift from an entry
+    that was edited to the text of another.
     """
-    places: dict[tuple[datetime | None, str], list[int]] = {}
-    for place, entry in enumerate(entries):
-        places.setdefault((entry.published_at, text(entry)), []).append(place)
+    held = Counter(_print(k.entry) for k in known)
+    shown = Counter(_print(entry) for entry in entries)
     reused = total = 0
-    for known, entry in pairs:
+    for before, entry in pairs:
         total += 1
-        old = known.entry
-        if old.published_at == entry.published_at and (old.published_at is not None or text(old) == text(entry)):
+        old, new = _print(before.entry), _print(entry)
+        if old == new or (old[0] == new[0] is not None) or old[1] == new[1]:
             continue
-        if text(old) == text(entry):
-            continue
-        reused += old.published_at is not None and entry.published_at is not None
-        elsewhere = places.get((old.published_at, text(old)), [])
-        if len(elsewhere) == 1 and (old.published_at is not None or len(text(old)) >= TELLING_TEXT):
+        reused += old[0] is not None and new[0] is not None
+        if any(
+            there[one] == here[one] == 1 and (one[0] is not None or len(one[1]) >= TELLING_TEXT)
+            for one, there, here in ((new, held, shown), (old, shown, held))
+        ):
             return True
     # Nothing of what stood there is left, time or text, under any of several ids: all of it has moved on.
     return reused == total >= COUNTING
+
+
+def _print(entry: Entry) -> tuple[datetime | None, str]:
+    return (entry.published_at, text(entry))
 
 
 def learn(ids: SourceIds, moved: Sequence[tuple[str, str]], kept: int, entries: Sequence[Entry]) -> SourceIds:
