@@ -22,7 +22,7 @@ LIST = "amp-live-list"
 CURSOR = "amp_latest_update_time"
 
 _START = re.compile(rf"<{LIST}\b", re.IGNORECASE)
-_ADVERT = re.compile(r"ad-\d+")
+_ADVERT = re.compile(r"ad-\w+", re.ASCII)
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 _Read = tuple[Entry, tuple[Problem, ...]]
 
@@ -99,7 +99,9 @@ def _items(lists: list[etree._Element], problems: list[Problem]) -> Iterator[etr
         raise Unreadable("empty", f"no {LIST} of the page has an element for its items")
     for holder in holders:
         for item in holder:
-            if not isinstance(item.tag, str) or _ADVERT.fullmatch(item.get("id") or ""):
+            # Adverts are items too, of the first moment of all time (formats.md 2.2).
+            is_advert = _ADVERT.fullmatch(item.get("id") or "") and not times.parse_epoch(item.get("data-sort-time"))
+            if not isinstance(item.tag, str) or is_advert:
                 continue
             if source_id(item.get("id")) is None:
                 message = "an item of the list has no id, which AMP demands, and was left out"

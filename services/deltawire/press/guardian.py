@@ -10,7 +10,7 @@ from deltawire.press.feeds import zulu
 from deltawire.press.noise import Noise
 from deltawire.press.shown import Sheet, Shown
 
-_ATTRIBUTES = {"key-event": "keyEvent", "pinned": "pinned", "summary": "summary"}
+ATTRIBUTES = {"key-event": "keyEvent", "pinned": "pinned", "summary": "summary"}
 
 
 def content_api(sheet: Sheet, noise: Noise) -> str:
@@ -51,7 +51,7 @@ def _block(post: Shown, noise: Noise) -> dict[str, Any]:
         "id": post.id,
         "bodyHtml": noise.body(post),
         "bodyTextSummary": post.text,
-        "attributes": {_ATTRIBUTES[label]: True for label in sorted(post.labels)},
+        "attributes": {ATTRIBUTES[label]: True for label in sorted(post.labels)},
         "published": True,
         "contributors": [_profile(post.author)],
         "createdBy": {"email": "desk@example.invalid"},

@@ -10,12 +10,24 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from deltawire.press import feeds, guardian, page, plain
+from deltawire.press import amp, feeds, guardian, guardian_page, markup, page, plain
 from deltawire.press.blog import Blog
 from deltawire.press.noise import Noise
 from deltawire.press.shown import Sheet, shown
 
-FormatName = Literal["rss", "atom", "json-feed", "json-ld", "guardian", "text"]
+FormatName = Literal[
+    "rss",
+    "atom",
+    "json-feed",
+    "json-ld",
+    "guardian",
+    "guardian-page",
+    "amp",
+    "mirror",
+    "express",
+    "microdata",
+    "text",
+]
 Part = Literal["title", "labels", "author", "id", "markup", "updated", "tombstone", "document-time", "end-mark"]
 
 
@@ -43,6 +55,9 @@ _ATOM: frozenset[Part] = frozenset((*_POST, "updated", "tombstone", "document-ti
 _JSON_FEED: frozenset[Part] = frozenset((*_POST, "updated", "end-mark"))
 _JSON_LD: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "document-time", "end-mark"))
 _GUARDIAN: frozenset[Part] = frozenset((*_POST, "updated", "document-time", "end-mark"))
+_GUARDIAN_PAGE: frozenset[Part] = frozenset((*_POST, "updated", "end-mark"))
+_AMP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "tombstone", "end-mark"))
+_MARKUP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "end-mark"))
 _TEXT: frozenset[Part] = frozenset(("updated",))
 
 FORMATS: dict[FormatName, Format] = {
@@ -51,6 +66,13 @@ FORMATS: dict[FormatName, Format] = {
     "json-feed": Format(feeds.json_feed, ".json", "application/feed+json", "window", _JSON_FEED),
     "json-ld": Format(page.html_page, ".html", "text/html; charset=utf-8", "window", _JSON_LD),
     "guardian": Format(guardian.content_api, "/capi.json", "application/json", "full", _GUARDIAN, strict=True),
+    "guardian-page": Format(
+        guardian_page.page_model, "/page.json", "application/json", "window", _GUARDIAN_PAGE, strict=True
+    ),
+    "amp": Format(amp.amp_page, ".amp.html", "text/html; charset=utf-8", "window", _AMP, strict=True),
+    "mirror": Format(markup.mirror, "/mirror.html", "text/html; charset=utf-8", "window", _MARKUP, strict=True),
+    "express": Format(markup.express, "/express.html", "text/html; charset=utf-8", "window", _MARKUP, strict=True),
+    "microdata": Format(markup.microdata, "/microdata.html", "text/html; charset=utf-8", "window", _MARKUP),
     "text": Format(plain.plain_text, ".txt", "text/plain; charset=utf-8", "window", _TEXT),
 }
 
