@@ -6,6 +6,7 @@ feed lists the last N items and an item that falls off is not gone, unless the f
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -57,7 +58,12 @@ class Feed:
             Unreadable: it has too many items.
         """
         body = feed_strict.document(raw)
-        return self._read_cut(raw, body) or self._read_whole(raw, body)
+        try:
+            found = self._read_cut(raw, body)
+        except NeedsLenient:
+            # The document is malformed, or was cut in the wrong places.
+            found = None
+        return found or self._read_whole(raw, body)
 
     def read_leniently(self, raw: Raw) -> Reading:
         """Read a feed that may be malformed; slow, and for hostile input not safe in a process that matters.
@@ -82,11 +88,12 @@ class Feed:
             return None
         parser = feed_strict.parser()
         frame = feed_strict.outline(parts.frame, parser)
-        if len(frame.items) != len(parts.items):
+        if [placed.scope.depth for placed in frame.items] != [parts.depth] * len(parts.items):
             return None
         channel = frame.channel
         base = canonical_url(channel.link, raw.url) or raw.url
-        context = "\0".join((base, channel.language or "", frame.version)).encode() + b"\0" + parts.before
+        stated = "\0".join((base, channel.language or "", frame.version)).encode("utf-8", "surrogatepass")
+        context = hashlib.blake2b(stated + b"\0" + parts.before, digest_size=16).digest()
 
         def read(item: bytes) -> Canonical:
             outline = feed_strict.outline(parts.before + item + parts.after, parser)

@@ -11,9 +11,11 @@ from typing import cast
 
 from lxml import etree
 
+from deltawire.formats.base import NeedsLenient
 from deltawire.formats.feed_parts import HISTORY, TOMBSTONES
 
 XML = "http://www.w3.org/XML/1998/namespace"
+_MAX_ATTRIBUTES = 100
 _PREFIXES = {
     "": "",
     "http://backend.userland.com/rss": "",
@@ -66,7 +68,14 @@ def _name(tag: str, prefix: str | None) -> str:
 
 
 def attributes(element: etree._Element) -> dict[str, str]:
-    """The attributes by name. One without a namespace wins over one that is called the same within another."""
+    """The attributes by name. One without a namespace wins over one that is called the same within another.
+
+    Raises:
+        NeedsLenient: there are more than any feed has.
+    """
+    if len(element.attrib) > _MAX_ATTRIBUTES:
+        # lxml is quadratic in them.
+        raise NeedsLenient("an element has too many attributes")
     found: dict[str, str] = {}
     plain: dict[str, str] = {}
     stated = cast("Mapping[str, str]", element.attrib)

@@ -44,12 +44,13 @@ _HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE
 
 def clean(text: str) -> str:
     """The text without NUL, other control characters, lone surrogates and byte order marks (PostgreSQL refuses NUL)."""
-    return _UNWANTED.sub("", text)
+    # Nothing unwanted is printable, and to ask is cheaper than to search.
+    return text if text.isprintable() else _UNWANTED.sub("", text)
 
 
 def collapse(text: str) -> str:
     """One line: every run of white space, no-break spaces included, is one space; none at the ends."""
-    return _SPACE.sub(" ", clean(text)).strip()
+    return " ".join(clean(text).split())
 
 
 def has_tags(text: str) -> bool:
