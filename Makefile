@@ -32,9 +32,9 @@ test: install browser postgres jars kcat ## every test, with the services they n
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
 	@PYTHONPATH=tests exec $(BIN)/python -m support.broker
 
-press: install ## play random misbehaving blogs: SEEDS=2 FORMAT=rss MISBEHAVIOUR=window+noise SEED=7 STEPS=40
+press: install ## play random misbehaving blogs: SEEDS=2 FORMAT=rss MISBEHAVIOUR=window+noise SEED=7 BLOGS=1000
 	@PYTHONPATH=tests $(BIN)/python -m press.harness $(if $(FORMAT),--format $(FORMAT)) $(if $(MISBEHAVIOUR),--misbehaviour $(MISBEHAVIOUR)) \
-	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(STEPS),--steps $(STEPS))
+	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BLOGS),--blogs $(BLOGS)) $(if $(STEPS),--steps $(STEPS))
 
 bench: install ## figures, as ratios to a baseline of the same run
 	@for file in bench/*_bench.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

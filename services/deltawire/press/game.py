@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Literal
 
 from deltawire.press import transport
-from deltawire.press.blog import Blog
+from deltawire.press.blog import Blog, Post
 from deltawire.press.desk import BASE, RETURNS, Desk
 from deltawire.press.facts import Fact
 from deltawire.press.misbehave import check
@@ -22,6 +22,8 @@ from deltawire.press.record import Record
 from deltawire.press.render import FORMATS, FormatName, draw
 from deltawire.press.sheets import Turn
 from deltawire.press.shown import Sheet, shown
+
+Clock = Callable[[], datetime]
 
 START = datetime(2026, 1, 22, 6, 0, tzinfo=UTC)
 EVERY = timedelta(seconds=15)
@@ -59,11 +61,16 @@ class _State:
 class Game:
     """Iterate over it once for the answers; ``facts`` grow with them, ``deeds`` say what the editors did.
 
+    ``current`` are the looks that were given the blog as it was. With a ``clock``, the times in headers are moved so that
+    each look is made now.
+
     Raises:
         ValueError: the misbehaviours do not fit the format or each other.
     """
 
-    def __init__(self, seed: int, form: FormatName, names: tuple[str, ...] = (), *, steps: int = 40) -> None:
+    def __init__(
+        self, seed: int, form: FormatName, names: tuple[str, ...] = (), *, steps: int = 40, clock: Clock | None = None
+    ) -> None:
         self.seed, self.format, self.names, self.steps = seed, form, names, steps
         # Windows before pins before ids: pins reach beyond windows, and positions are those of the final page.
         self._kinds = sorted(
@@ -73,9 +80,11 @@ class Game:
         self._rng = self._random("plan")
         self._record = Record(form)
         self.deeds: list[str] = []
+        self._clock = clock
         self._look = 0
         self._states: list[_State] = []
         self._drawn: dict[int, bytes] = {}
+        self.current: list[int] = []
         deeds = dict(BASE)
         for kind in self._kinds:
             for deed, weight in kind.deeds.items():
@@ -102,6 +111,11 @@ class Game:
         # With several deeds at once, words alone cannot tell who is who.
         self._busy = 1 if self._desk.alike else max((kind.busy for kind in self._kinds), default=1)
         self._night = max((kind.night for kind in self._kinds), default=0)
+
+    @property
+    def posts(self) -> tuple[Post, ...]:
+        """The posts that exist now, newest first."""
+        return self._desk.blog.posts
 
     @property
     def facts(self) -> list[Fact]:
@@ -139,7 +153,9 @@ class Game:
             if item.post is not None
         )
         gone = frozenset(post.id for post in blog.withdrawn)
-        graves = tuple((post.id, desk.ids[post.id], desk.buried[post.id]) for post in blog.withdrawn)
+        # A tombstone names an id: where two posts share it, or another is served, it would name neither.
+        lasting = not any(kind.alike for kind in self._kinds)
+        graves = tuple((p.id, desk.ids[p.id], desk.buried[p.id]) for p in blog.withdrawn if lasting)
         sheet = Sheet(blog=blog, items=items, gone=gone, tombstones=graves)
         for kind in self._kinds:
             if kind.page is not None:
@@ -164,6 +180,7 @@ class Game:
         state = self._states[-1 - serving] if isinstance(serving, int) else self._states[-1]
         if serving is None or serving == "mistyped":
             self._record.record(state.sheet, self._look)
+            self.current.append(self._look)
         body = self._draw(state)
         form = FORMATS[self.format]
         status, content_type = 200, form.content_type
@@ -172,10 +189,11 @@ class Game:
             status, other, body = transport.broken(serving, body, borders, self._random("broken", self._look))
             content_type = other or content_type
         made = self._random("made", self._look).uniform(0, 1) * (state.until - state.since) + state.since
+        shift = self._clock() - now if self._clock else timedelta(0)
         origin = transport.Origin(
-            now=now,
-            made=made if stale else now,
-            modified=state.since,
+            now=now + shift,
+            made=(made if stale else now) + shift,
+            modified=state.since + shift,
             etag=hashlib.sha256(body).hexdigest()[:20],
             stale=stale,
             look=self._look,

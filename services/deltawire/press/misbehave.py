@@ -167,14 +167,14 @@ def fitting(form: FormatName) -> list[str]:
 
 
 def chosen(seed: int) -> tuple[FormatName, tuple[str, ...]]:
-    """A random format and up to four misbehaviours that go together."""
+    """A random format and up to four misbehaviours that go together, or none."""
     rng = Random(f"chosen/{seed}")  # noqa: S311 - reproducible on purpose
     form = rng.choice(list(FORMATS))
     names: tuple[str, ...] = ()
-    for name in rng.sample(fitting(form), rng.randint(1, 4)):
+    for name in rng.sample([name for name in fitting(form) if name != "none"], rng.randint(0, 4)):
         if not any(MISBEHAVIOURS[name].touches & MISBEHAVIOURS[other].touches for other in names):
             names = (*names, name)
-    return form, names
+    return form, names or ("none",)
 
 
 def check(form: FormatName, names: tuple[str, ...]) -> tuple[Misbehaviour, ...]:

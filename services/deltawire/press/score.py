@@ -6,18 +6,19 @@ tells of two posts, costs every event of the lesser part. So identity is scored 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import Protocol
+from typing import Any, Protocol
 
 from deltawire.press.facts import Fact, Kind
 from deltawire.press.game import Answer, Game
 from deltawire.press.sheets import INJECTED
 
-LATE = 10
-"""Looks after which an event comes too late; ``transport.LONG_HOLD`` and the two that confirm a removal are within."""
+LATE = 8
+"""Looks at the blog as it is after which an event comes too late: ``transport.LONG_HOLD`` and one more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,29 @@ class Said:
     labels: tuple[str, ...] | None = None
     number: int | None = None
     id: str | None = None
+
+
+def said_from_json(record: dict[str, Any]) -> Said:
+    """An event as another system writes it: the fields of ``Said``, or a CloudEvent of deltawire.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        if "specversion" not in record:
+            labels = record.get("labels")
+            return Said(**(record | {"labels": labels and tuple(labels)}))
+        entry = record["data"]["entry"]
+        return Said(
+            kind=record["type"].rpartition(".")[2],
+            entry=record["subject"],
+            title=entry["title"],
+            text=entry["content_text"],
+            labels=tuple(sorted(entry["labels"])),
+            id=record["id"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no event with kind, entry, title and text: {error}") from None
 
 
 class Candidate(Protocol):
@@ -77,14 +101,17 @@ class Score:
 def play(game: Game, candidate: Candidate) -> Score:
     """Let the candidate look at the whole game."""
     said = [(answer.look, event) for answer in game for event in candidate.look(answer)]
-    return score(game.facts, said)
+    return score(game.facts, said, game.current)
 
 
 _Shape = tuple[str, str | None, str, tuple[str, ...] | None]
 
 
-def score(facts: Sequence[Fact], said: Sequence[tuple[int, Said]]) -> Score:
-    """Compare the facts with what was said at which look."""
+def score(facts: Sequence[Fact], said: Sequence[tuple[int, Said]], current: Sequence[int] = ()) -> Score:
+    """Compare the facts with what was said at which look; at look 0 where that is not known.
+
+    ``current`` are the looks that were given the blog as it was; none: nothing is too late.
+    """
     result = Score(expected=Counter(f.kind for f in facts), said=Counter(s.kind for _, s in said))
     _check_numbers(said, result)
     by_post: dict[str, list[Fact]] = defaultdict(list)
@@ -95,25 +122,27 @@ def score(facts: Sequence[Fact], said: Sequence[tuple[int, Said]]) -> Score:
         by_entry[event.entry].append((look, event))
     owners = _owners(by_post, by_entry)
     for entry, events in by_entry.items():
-        _compare(by_post.pop(owners[entry]) if entry in owners else [], events, result)
+        _compare(by_post.pop(owners[entry]) if entry in owners else [], events, current, result)
     for left in by_post.values():
-        _compare(left, [], result)
+        _compare(left, [], current, result)
     result.defects.sort(key=lambda defect: defect[0])
     return result
 
 
 def _check_numbers(said: Iterable[tuple[int, Said]], result: Score) -> None:
     ids: set[str] = set()
-    expected = None
+    last: int | None = None
     for look, event in said:
         if event.id is not None and event.id in ids:
             result.defects.append((look, f"the event id {event.id} came again"))
         ids.add(event.id or "")
         if event.number is None:
             continue
-        if expected is not None and event.number < expected:
-            result.defects.append((look, f"the number {event.number} came after {expected - 1}"))
-        expected = event.number + 1
+        if last is not None and event.number <= last:
+            result.defects.append((look, f"the number {event.number} came after {last}"))
+        elif last is not None and event.number > last + 1:
+            result.defects.append((look, f"no event has the number {last + 1}"))
+        last = event.number
 
 
 def _owners(by_post: dict[str, list[Fact]], by_entry: dict[str, list[tuple[int, Said]]]) -> dict[str, str]:
@@ -159,7 +188,7 @@ def _said_shape(said: Said, labels: tuple[str, ...] | None) -> _Shape:
     )
 
 
-def _compare(facts: list[Fact], events: list[tuple[int, Said]], result: Score) -> None:
+def _compare(facts: list[Fact], events: list[tuple[int, Said]], current: Sequence[int], result: Score) -> None:
     wanted = [_fact_shape(fact) for fact in facts]
     opcodes = _matcher(wanted, events).get_opcodes() if wanted else [("insert", 0, 0, 0, len(events))]
     for tag, a, b, c, d in opcodes:
@@ -168,11 +197,15 @@ def _compare(facts: list[Fact], events: list[tuple[int, Said]], result: Score) -
             result.defects += [(look, f"not true: {_told(said)}") for look, said in events[c:d]]
             continue
         for fact, (look, said) in zip(facts[a:b], events[c:d], strict=True):
-            if fact.look <= look <= fact.look + LATE:
+            if look == 0 or (fact.look <= look and not _late(fact.look, look, current)):
                 result.right[fact.kind] += 1
             else:
                 when = "early" if look < fact.look else "late"
                 result.defects.append((look, f"too {when}: {_told(said)}; it was served at look {fact.look}"))
+
+
+def _late(served: int, look: int, current: Sequence[int]) -> bool:
+    return bisect_right(current, look) - bisect_right(current, served) > LATE
 
 
 def _name(fact: Fact) -> str:

@@ -49,8 +49,8 @@ def _cut(sheet: Sheet, size: int) -> Sheet:
 
 
 def float_pinned(sheet: Sheet, _: Turn) -> Sheet:
-    """Pinned posts stand at the top, also those beyond the window."""
-    pinned = _pinned(sheet)
+    """The newest pinned post stands at the top, also if it is beyond the window."""
+    pinned = _pinned(sheet)[:1]
     names = {item.post for item in pinned}
     return replace(sheet, items=(*pinned, *(item for item in sheet.items if item.post not in names)))
 
