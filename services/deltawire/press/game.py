@@ -61,8 +61,8 @@ class _State:
 class Game:
     """Iterate over it once for the answers; ``facts`` grow with them, ``deeds`` say what the editors did.
 
-    ``current`` are the looks that were given the blog as it was. With a ``clock``, the times in headers are moved so that
-    each look is made now.
+    ``current`` are the looks that were given the blog as it was. With a ``clock``, the times in headers are moved
+    so that each look is made now.
 
     Raises:
         ValueError: the misbehaviours do not fit the format or each other.

@@ -46,7 +46,7 @@ def said_from_json(record: dict[str, Any]) -> Said:
     try:
         if "specversion" not in record:
             labels = record.get("labels")
-            return Said(**(record | {"labels": labels and tuple(labels)}))
+            return Said(**(record | {"labels": None if labels is None else tuple(sorted(labels))}))
         entry = record["data"]["entry"]
         return Said(
             kind=record["type"].rpartition(".")[2],
@@ -170,6 +170,8 @@ def _owners(by_post: dict[str, list[Fact]], by_entry: dict[str, list[tuple[int, 
 
 def _matcher(wanted: list[_Shape], events: list[tuple[int, Said]]) -> SequenceMatcher[_Shape]:
     labels = wanted[0][3]
+    if any(event.labels is None for _, event in events):
+        wanted, labels = [(*shape[:3], None) for shape in wanted], None
     return SequenceMatcher(None, wanted, [_said_shape(event, labels) for _, event in events], autojunk=False)
 
 
