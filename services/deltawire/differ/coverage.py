@@ -30,7 +30,8 @@ class Range:
         self._lowest = max((self._places[e.id] for e in ranged if e.id in self._places), default=-1)
         old = [place for place, e in enumerate(ranged) if e.id in self._places]
         entered = bool(old) and any(e.id not in self._places for e in ranged[: old[-1]])
-        self._pushed = reading.feed.order == "oldest-first" and entered
+        self._rising = reading.feed.order == "oldest-first"
+        self._entered = entered
 
     def covers(self, entry: Entry, *, left: bool = False) -> bool:
         """Whether the entry, which is not shown, would be if it still existed.
@@ -48,7 +49,8 @@ class Range:
         if self._coverage == "delta" or self._unordered:
             return False
         published, oldest = entry.published_at, self._second if left else self._oldest
-        if self._pushed and published is not None and self._newest is not None and published > self._newest:
+        beyond = published is not None and self._newest is not None and published > self._newest
+        if self._rising and beyond and (left or self._entered):
             return False
         if published is not None and oldest is not None and (left or published != oldest):
             return published > oldest

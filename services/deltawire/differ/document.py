@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from deltawire.differ import coverage, freshness, identity, withdrawals
+from deltawire.differ import coverage, freshness, identity, withdrawals, words
+from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
 from deltawire.differ.freshness import Verdict
@@ -26,6 +27,9 @@ from deltawire.model import Document, Entry, Reading, Unchanged
 
 replace = msgspec.structs.replace
 
+DIFFS = 10
+"""Word diffs of the largest size that one look may take: the more entries were edited, the smaller each share."""
+
 
 class EntryPass:
     """Collects what a look does to the entries: changed ``memory``, ``changes``, ``notes``, and the new ``order``."""
@@ -42,6 +46,7 @@ class EntryPass:
         self.notes: list[Note] = []
         self.swung = False
         self._verdict = Verdict()
+        self._cells = words.MATRIX_LIMIT
         self.order = state.order
         self.ids = state.ids
         self.unknown_tombstones = state.unknown_tombstones
@@ -56,6 +61,8 @@ class EntryPass:
     def next_sight(self, reading: Reading, shown: Sequence[Entry], verdict: Verdict, *, reparsed: bool) -> None:
         """Compare with what is known, oldest first. ``reparsed``: the last look was read by another reader."""
         self._verdict = verdict
+        edited = sum((k := self._known.get(e.id)) is not None and not same_texts(k.entry, e) for e in shown)
+        self._cells = words.MATRIX_LIMIT * DIFFS // max(DIFFS, edited * len(TEXTS))
         for entry in reversed(shown):
             known = self._known.get(entry.id)
             if known is None:
@@ -139,12 +146,12 @@ class EntryPass:
             self.memory[entry.id] = current
         if read in (known.entry, known.shown):
             return
-        if not changes_between(known.entry, read):
+        changes = changes_between(known.entry, read, self._cells)
+        if not changes:
             # Noted once: a source that renders differently at each look would fill the notes with it.
             if known.shown is None:
                 self._remember(replace(current, shown=read), "noise", "differs only in what no editor changes")
             return
-        changes = changes_between(known.entry, entry)
         change = EntryChange(
             kind="updated",
             entry=entry,

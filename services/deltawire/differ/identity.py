@@ -15,7 +15,7 @@ import msgspec
 
 from deltawire.differ import source_ids
 from deltawire.differ.assignment import assign
-from deltawire.differ.compare import changes
+from deltawire.differ.compare import essence
 from deltawire.differ.pairs import Pairs
 from deltawire.differ.state import Known, SourceIds
 from deltawire.model import Entry
@@ -124,7 +124,7 @@ def _addressed(entry: Entry, known: Known | None) -> Entry:
     if known is None or known.entry.url == entry.url:
         return entry
     before = replace(entry, url=known.entry.url)
-    return entry if changes(known.entry, before) else before
+    return before if essence(before) == essence(known.entry) else entry
 
 
 def _by_content(
