@@ -18,6 +18,7 @@ import feedparser
 from deltawire.formats import text as texts
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.feed_parts import HISTORY, MAX_ITEMS, TOMBSTONES, Channel, Item, Passage
+from deltawire.formats.feed_text import CP1252
 from deltawire.model import Problem
 
 _ROOT = re.compile(r"<((?:\w{1,20}:)?(?:rss|RDF|feed))(?=[\s>\[])")
@@ -85,7 +86,7 @@ def _gate(text: str) -> tuple[str, int]:
             "not-a-live-blog", "the document is no RSS or Atom feed: it has no rss, rdf:RDF or feed element"
         )
     # The XML declaration goes too: what is left is Unicode, whatever it says.
-    text = texts.clean(text[start.start() :])
+    text = texts.clean(text[start.start() :].translate(CP1252))
     bare = _SECTION.sub("", text)
     items = 0
     stack: list[str] = []

@@ -36,9 +36,7 @@ _REFERENCE = re.compile(r"&#?\w+;")
 _NAMED = re.compile(r"&(\w+);")
 _SLASHES = re.compile(r"^([A-Za-z][A-Za-z0-9+-.]*://)/*")
 # The places of Windows-1252 in what is declared as Latin-1: character references to them abound.
-_CP1252 = {
-    place: bytes([place]).decode("cp1252") for place in range(0x80, 0xA0) if place not in b"\x81\x8d\x8f\x90\x9d"
-}
+CP1252 = {place: bytes([place]).decode("cp1252") for place in range(0x80, 0xA0) if place not in b"\x81\x8d\x8f\x90\x9d"}
 
 
 def mended(text: str) -> str:
@@ -47,7 +45,7 @@ def mended(text: str) -> str:
         return text
     with suppress(UnicodeError):
         text = text.encode("iso-8859-1").decode()
-    return text.translate(_CP1252)
+    return text.translate(CP1252)
 
 
 def plain(element: etree._Element, name: str) -> str:
