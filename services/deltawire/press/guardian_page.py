@@ -34,8 +34,7 @@ def page_model(sheet: Sheet, noise: Noise) -> str:
         "lang": blog.language,
     }
     if pinned is not None:
-        copy = _block(pinned, noise)
-        model["pinnedPost"] = copy | {"id": f"{copy['id']}-pinned"}
+        model["pinnedPost"] = _block(pinned, noise) | {"id": f"{(pinned.id or '').removesuffix('-pinned')}-pinned"}
     return noise.json(model)
 
 
