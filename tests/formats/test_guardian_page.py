@@ -35,6 +35,7 @@ def test_a_page_is_read_as_a_window_with_the_next_older_page_behind_it() -> None
     assert (reading.format, reading.coverage, reading.problems) == ("guardian-page", "window", ())
     assert (reading.feed.title, reading.feed.url, reading.feed.live) == ("Storm – live", PAGE_URL, True)
     assert reading.more == (f"{JSON_URL}&page=with%3Ablock-{1:024x}",)
+    assert read_doc(dcr(dcr_block(1)), url="file:///tmp/page.json").more == ()
     two = reading.entries[0]
     assert (two.source_id, two.title, two.labels) == (f"{2:024x}", "Ferry & tide", ("key-event",))
     assert (two.published_at, two.published_precision) == (utc("2025-03-03T10:02:00"), "exact")

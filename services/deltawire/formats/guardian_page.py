@@ -172,7 +172,7 @@ def _older(page: Block, here: str) -> list[str]:
     """The next older page, in the notation of this one."""
     query = dict(parse_qsl(_string(_mapping(page.get("pagination")), "older").removeprefix("?")))
     parts = urlsplit(here)
-    if "page" not in query or not parts.path.endswith(".json"):
+    if "page" not in query or parts.scheme not in ("http", "https") or not parts.path.endswith(".json"):
         return []
     kept = [pair for pair in parse_qsl(parts.query) if pair[0] != "page"]
     return [urlunsplit(parts._replace(query=urlencode([*kept, ("page", query["page"])]), fragment=""))]
