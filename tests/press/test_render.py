@@ -144,7 +144,8 @@ def read_markup(entry: str, at: str, author: str) -> Callable[[bytes], list[Read
 
     def found(body: bytes) -> list[Read]:
         read: list[Read] = []
-        for node in lxml_html.document_fromstring(body.decode()).xpath(entry):
+        page: Any = lxml_html.document_fromstring(body.decode())
+        for node in page.xpath(entry):
             heading = next(node.iter("h2", "h3"), None)
             (byline,) = node.xpath(author)
             name, title = byline.text, None if heading is None else " ".join(heading.text_content().split())
@@ -168,7 +169,7 @@ def read_markup(entry: str, at: str, author: str) -> Callable[[bytes], list[Read
 
 
 def read_microdata(body: bytes) -> list[Read]:
-    page = lxml_html.document_fromstring(body.decode())
+    page: Any = lxml_html.document_fromstring(body.decode())
 
     def of(node: Any, name: str) -> Any:
         return next(iter(node.xpath(f'.//*[@itemprop="{name}"]')), None)
