@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from deltawire.differ.likeness import Sketch, Sketches, similarity
@@ -18,7 +18,7 @@ Beyond it an entry is compared with those of its own time and text, and of these
 """
 
 Times = Literal["same", "unknown", "differ"]
-_TOLD = ("exact", "minute")
+_TOLD = {"exact", "minute"}
 
 
 class Pairs:
@@ -156,7 +156,10 @@ def _times(a: Entry, b: Entry) -> Times:
         return "unknown"
     if a.published_at == b.published_at:
         return "same"
-    return "differ" if a.published_precision in _TOLD and b.published_precision in _TOLD else "unknown"
+    if {a.published_precision, b.published_precision} <= _TOLD:
+        return "differ"
+    # What is inferred is the day or the zone: it can be wrong by whole hours, and is corrected by them.
+    return "differ" if (a.published_at - b.published_at) % timedelta(hours=1) else "unknown"
 
 
 def _fine(entry: Entry) -> bool:

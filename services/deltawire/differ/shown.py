@@ -20,22 +20,26 @@ def once(reading: Reading) -> Reading:
 
 
 def _unpinned(reading: Reading) -> Reading:
-    copies = {e.source_id for e in reading.entries if e.source_id is not None and e.source_id.endswith(PINNED)}
+    copies = {n for n, entry in enumerate(reading.entries) if _is_copy(entry)}
     if not copies:
         return reading
-    own = {e.source_id for e in reading.entries}
-    kept = [n for n, e in enumerate(reading.entries) if e.source_id not in copies or _bare(e.source_id) not in own]
-    bare = [
-        replace(e, source_id=_bare(e.source_id), url=e.url and e.url.removesuffix(PINNED))
-        if e.source_id in copies
-        else e
-        for e in reading.entries
+    own = {e.source_id for n, e in enumerate(reading.entries) if n not in copies}
+    kept = [n for n, e in enumerate(reading.entries) if n not in copies or _bare(e.source_id) not in own]
+    entries = [
+        replace(e, source_id=_bare(e.source_id), url=_bare(e.url)) if n in copies else e
+        for n, e in enumerate(reading.entries)
     ]
-    return _only(replace(reading, entries=tuple(bare)), kept)
+    return _only(replace(reading, entries=tuple(entries)), kept)
 
 
-def _bare(source_id: str | None) -> str | None:
-    return source_id and (source_id.removesuffix(PINNED) or source_id)
+def _is_copy(entry: Entry) -> bool:
+    """By its id, or by its address where the reader has put the id right."""
+    source_id = entry.source_id
+    return source_id is not None and (source_id.endswith(PINNED) or (entry.url or "").endswith(source_id + PINNED))
+
+
+def _bare(name: str | None) -> str | None:
+    return name and (name.removesuffix(PINNED) or name)
 
 
 def _heeded(reading: Reading) -> Reading:
