@@ -71,7 +71,20 @@ class OpsConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
 
 
-FormatName = Literal["auto", "rss", "atom", "jsonfeed", "jsonld", "guardian-capi", "plain-text"]
+FormatName = Literal[
+    "auto",
+    "rss",
+    "atom",
+    "jsonfeed",
+    "guardian-capi",
+    "guardian-page",
+    "guardian-poll",
+    "amp",
+    "liveblog-html",
+    "microdata",
+    "jsonld",
+    "plain-text",
+]
 
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):

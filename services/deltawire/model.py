@@ -19,6 +19,12 @@ Significance = Literal["cosmetic", "minor", "substantive", "unclassified"]
 COPY_TOLERANCE = timedelta(seconds=2)
 """Between the times of two copies: clocks of one origin's servers, and the one-second grain of HTTP dates."""
 
+REVERSAL_LOOKS = 3
+"""Looks on end at one earlier state after which the differ believes that the source went back to it."""
+
+DOUBTFUL = 4
+"""Times as many, where a modification time or a header says as well that the copy is older."""
+
 LONGEST_AGE_S = 31_536_000.0
 """An Age beyond a year is a mistake or an attack; it counts as a year."""
 

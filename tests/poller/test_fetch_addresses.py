@@ -192,3 +192,16 @@ async def test_a_header_that_is_no_text_does_no_harm(origin: Origin, session: ai
 def test_every_cause_has_a_mend() -> None:
     assert all(mend(cause) == text and len(text) > 4 for cause, text in MENDS.items())
     assert mend("http-502") != mend("http-418")
+
+
+async def test_a_known_blogs_address_is_asked_for_what_can_be_read_best_its_key_filled_in_last(
+    origin: Origin, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUARDIAN_KEY", "k-1")
+    blog = "/sea/live/2025/mar/03/harbour-storm-live?api-key="
+    more = "&show-blocks=all&show-fields=headline,liveBloggingNow,lang&show-tags=contributor"
+    origin.serve(f"{blog}k-1{more}", Answer(body=BODY, etag='"1"'))
+    found = await good(session, origin.url(f"{blog}${{GUARDIAN_KEY}}"))
+    assert (found.body, found.url) == (BODY, origin.url(f"{blog}${{GUARDIAN_KEY}}{more}"))
+    again = await good(session, origin.url(f"{blog}${{GUARDIAN_KEY}}"), found.validators)
+    assert again.status == 304

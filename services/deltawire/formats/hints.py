@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
+
+from deltawire.formats import text as texts
+from deltawire.formats.base import Raw
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_HINT_S = 7 * 86_400.0
@@ -15,10 +19,32 @@ _PERIODS = {
     "monthly": 30 * 86_400.0,
     "yearly": 365 * 86_400.0,
 }
+_LONGEST_HEAD = 64 * 1024
+_first_item = re.compile(r"<(?:\w{1,20}:)?(?:item|entry)[\s>]")
+_ttl = re.compile(r"<ttl>([^<>]{1,20})</ttl", re.IGNORECASE)
+_period = re.compile(r"<\w{1,20}:updatePeriod>([^<>]{1,20})</", re.IGNORECASE)
+_frequency = re.compile(r"<\w{1,20}:updateFrequency>([^<>]{1,20})</", re.IGNORECASE)
 _skip_hours = re.compile(r"<skipHours\b[^<>]*>(.{0,4000}?)</skipHours", re.DOTALL | re.IGNORECASE)
 _skip_days = re.compile(r"<skipDays\b[^<>]*>(.{0,2000}?)</skipDays", re.DOTALL | re.IGNORECASE)
 _hour = re.compile(r"<hour\b[^<>]*>\s*(\d{1,2})\s*</hour", re.IGNORECASE)
 _day = re.compile(r"<day\b[^<>]*>\s*([a-z]+)\s*</day", re.IGNORECASE)
+
+
+class Hints(NamedTuple):
+    """As in FeedMeta: for how many seconds, and in which hours (UTC) and on which days, not to look."""
+
+    poll_hint_s: float | None
+    skip_hours: tuple[int, ...]
+    skip_days: tuple[str, ...]
+
+
+def hints(raw: Raw) -> Hints:
+    """What the head of a feed, which is the part before its first item, says about when to look at it again."""
+    text = texts.decode(raw.body[:_LONGEST_HEAD], raw.content_type)[0]
+    first = _first_item.search(text)
+    head = text[: first.start()] if first else text
+    ttl, period, frequency = (found[1] if (found := said.search(head)) else "" for said in (_ttl, _period, _frequency))
+    return Hints(poll_hint(ttl, period, frequency), *skips(head))
 
 
 def poll_hint(ttl: str, period: str, frequency: str) -> float | None:

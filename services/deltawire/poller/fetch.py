@@ -15,6 +15,7 @@ import msgspec
 
 from deltawire import net, variables
 from deltawire.config import FetchConfig
+from deltawire.formats import addresses
 from deltawire.poller import headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
@@ -61,7 +62,7 @@ async def fetch(
     home: str | None = None,
     cut: bool = False,
 ) -> Fetched | Failure:
-    """GET a URL, whose ``${NAME}`` are filled in here and go no further.
+    """GET a URL, or what stands for it (``formats.addresses``). Its ``${NAME}`` are filled in here and go no further.
 
     ``home`` is the feed's own URL where another is asked; the target of validators is named in relation to it.
     With ``cut`` a document that is too large is cut off, not refused.
@@ -95,8 +96,8 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(url)
-    own = asked if home == url else variables.expand(home)[0]
+    asked, values = variables.expand(addresses.fetched(url))
+    own = asked if home == url else variables.expand(addresses.fetched(home))[0]
     here = _checked(asked)
     permanent: str | None = None
     lasting = True

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from deltawire.formats import registry
-from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.content import CONTENT_VERSION
 from deltawire.model import Reading
 from deltawire.poller.look import Readout, readout
@@ -45,7 +45,11 @@ class Guard:
             known = ", ".join(registry.FORMATS)
             raise Unreadable("format", f"the feed names the format {format_!r}, which is none of auto, {known}")
         try:
-            return readout(bounded(registry.read(raw, format_), self._max_entries))
+            try:
+                reading = registry.read(raw, format_)
+            except NeedsLenient:
+                reading = registry.read_leniently(raw, format_)
+            return readout(bounded(reading, self._max_entries))
         except Unreadable:
             raise
         except Exception as error:
