@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from deltawire.config import FetchConfig
-from deltawire.poller.hosts import CALM, LONGEST_GAP, LONGEST_HOLD, Gates, _Host
+from deltawire.poller import hosts
+from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host
 
 A, B, OTHER = "https://example.org/a", "https://example.org/b", "https://example.net/c"
 
@@ -87,3 +90,40 @@ async def test_a_slow_host_uses_up_nobody_elses_budget() -> None:
     await asyncio.sleep(0)
     assert max(await starts(site, [OTHER])) < 0.4
     await slow
+
+
+async def test_two_hundred_hosts_that_drip_leave_their_places_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "SLOW_AFTER", 0.05)
+    site = gates()
+    dripping = [asyncio.create_task(hold(site, f"https://slow{n}.example/")) for n in range(200)]
+    try:
+        async with asyncio.timeout(5):
+            await starts(site, [f"https://host{n}.example/" for n in range(300)])
+    finally:
+        for task in dripping:
+            task.cancel()
+        await asyncio.gather(*dripping, return_exceptions=True)
+    # Every place is free again, once.
+    assert site._places._value == CONCURRENT_FETCHES
+
+
+async def hold(site: Gates, url: str) -> None:
+    async with site.slot(url):
+        await asyncio.Event().wait()
+
+
+async def test_the_places_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosts, "CONCURRENT_FETCHES", 3)
+    site = gates()
+    under_way, most = 0, 0
+
+    async def fetch(url: str) -> None:
+        nonlocal under_way, most
+        async with site.slot(url):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.001)
+            under_way -= 1
+
+    await asyncio.gather(*(fetch(f"https://host{n}.example/") for n in range(12)))
+    assert most == 3

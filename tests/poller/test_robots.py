@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from deltawire.config import FetchConfig
+from deltawire.formats.registry import FORMATS
 from deltawire.model import Document, Failed
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
-from deltawire.poller.robots import RETRY, Robots, Rules, is_page, unavailable
+from deltawire.poller.robots import PAGES, RETRY, Robots, Rules, is_page, unavailable
 from support.fetching import LOCAL
 from support.origin import Answer, Origin
 from support.polling import Deployment, has, page, with_fetch
@@ -118,6 +119,11 @@ async def test_a_crawl_delay_is_passed_to_the_gate(origin: Origin, session: aioh
     gates = Gates(config)
     assert await Robots(session, config, gates).refusal(origin.url("/live")) is None
     assert gates._host(origin.url()).gap(0, 0) == 7
+
+
+def test_every_format_is_a_page_or_made_for_machines() -> None:
+    machines = {"rss", "atom", "jsonfeed", "guardian-capi", "guardian-page", "guardian-poll"}
+    assert set(FORMATS) - PAGES == machines
 
 
 def test_feeds_and_apis_are_no_pages() -> None:

@@ -14,6 +14,13 @@ from urllib.parse import urlsplit
 from deltawire.config import FetchConfig
 
 CONCURRENT_FETCHES = 128
+"""Fetches under way at once that are not slow yet."""
+
+SLOW_AFTER = 2.0
+"""Seconds after which a fetch leaves its place to another: hosts that drip must not use up the places of all."""
+
+OPEN_FETCHES = 768
+"""Fetches under way at once, slow ones included: below the usual limit of open files."""
 
 LONGEST_HOLD = 3600.0
 """Seconds for which the Retry-After of some feeds holds up the other feeds of their host."""
@@ -63,7 +70,8 @@ class Gates:
         self._gap = 1 / fetch.per_host_rate if fetch.per_host_rate else 0.0
         self._total_gap = 1 / fetch.max_requests_per_second if fetch.max_requests_per_second else 0.0
         self._next_start = 0.0
-        self._all = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._places = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._open = asyncio.Semaphore(OPEN_FETCHES)
         self._hosts: dict[str, _Host] = {}
 
     @asynccontextmanager
@@ -74,10 +82,28 @@ class Gates:
         try:
             async with host.connections:
                 await self._turn(host)
-                async with self._all:
+                async with self._open, self._place():
                     yield
         finally:
             host.users -= 1
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        await self._places.acquire()
+        held = True
+
+        def leave() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._places.release()
+
+        slow = asyncio.get_running_loop().call_later(SLOW_AFTER, leave)
+        try:
+            yield
+        finally:
+            slow.cancel()
+            leave()
 
     async def _turn(self, host: _Host) -> None:
         now = asyncio.get_running_loop().time()

@@ -20,8 +20,8 @@ from deltawire.poller.fetch import fetch
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure, Fetched
 
-PAGES = frozenset({"jsonld", "plain-text"})
-"""The formats that are read from pages for people."""
+PAGES = frozenset({"jsonld", "microdata", "liveblog-html", "amp", "plain-text"})
+"""The formats that are read from pages for people; all others are feeds and APIs, made for machines."""
 
 MAX_BYTES = 500 * 1024
 """Of a robots.txt: what is beyond is not looked at (RFC 9309, 2.5)."""
