@@ -189,6 +189,14 @@ def test_five_thousand_feeds_start_over_a_hundred_seconds_evenly() -> None:
     assert max(each_second) < 90
 
 
+def test_starts_are_spread_like_chance_would() -> None:
+    feeds = [msgspec.structs.replace(FEED, id=f"feed-{n}") for n in range(5000)]
+    offsets = sorted((schedule.first_poll(feed, NEW, NOW, FETCH, 5000) - NOW).total_seconds() for feed in feeds)
+    # Kolmogorov-Smirnov against the even spread, at 1 %.
+    furthest = max(abs(offset / (4999 * 0.02) - n / 5000) for n, offset in enumerate(offsets))
+    assert furthest < 1.63 / 5000**0.5
+
+
 def test_a_cold_start_keeps_the_budget() -> None:
     each_second = starts(1000, fetch=FetchConfig(max_requests_per_second=10))
     assert len(each_second) == 100
