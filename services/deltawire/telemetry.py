@@ -22,6 +22,18 @@ registry = CollectorRegistry()
 
 polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
 poll_seconds = Histogram("deltawire_poll_duration_seconds", "Duration of a look", registry=registry)
+readings = Counter(
+    "deltawire_readings", "Documents read, by where: loop, thread or worker (a process)", ["where"], registry=registry
+)
+readers_killed = Counter(
+    "deltawire_readers_killed", "Reader processes that broke a bound or died, by reason", ["reason"], registry=registry
+)
+segments = Counter(
+    "deltawire_segments",
+    "Raw segments of documents (items, blocks, updates), by whether their reading was known",
+    ["outcome"],
+    registry=registry,
+)
 feeds_gauge = Gauge("deltawire_feeds", "Feeds, by state", ["state"], registry=registry)
 events = Counter("deltawire_events", "Change events, by type", ["type"], registry=registry)
 decisions = Counter("deltawire_decisions", "Decisions without an event, by reason", ["reason"], registry=registry)

@@ -24,7 +24,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     else:
         raw = documents.saved(name)
     try:
-        reading = documents.read(raw, arguments.format)
+        reading = await documents.read(raw, arguments.format, settings.config.differ)
     except Unreadable as error:
         if arguments.json:
             print(orjson.dumps({"error": {"code": error.code, "message": str(error)}}).decode())

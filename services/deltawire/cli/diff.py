@@ -25,7 +25,8 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     readings: list[Reading] = []
     for path in (arguments.old, arguments.new):
         try:
-            readings.append(documents.read(documents.saved(path), arguments.format))
+            raw = documents.saved(path)
+            readings.append(await documents.read(raw, arguments.format, settings.config.differ))
         except Unreadable as error:
             raise Failure(f"{path}: {error}") from None
     for event in between(*readings, now=datetime.now(UTC), source=settings.config.events.source):

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from deltawire.cli.main import Failure, Misuse
-from deltawire.config import FetchConfig
-from deltawire.formats import registry
-from deltawire.formats.base import NeedsLenient, Raw
+from deltawire.config import DifferConfig, FetchConfig
+from deltawire.formats.base import Raw
 from deltawire.model import Reading
+from deltawire.poller.guard import read_once
 from deltawire.poller.once import FetchFailed, fetch_once
 
 
@@ -26,17 +26,13 @@ def saved(path: str) -> Raw:
     return Raw(body=body, url=Path(path).absolute().as_uri())
 
 
-def read(raw: Raw, format_: str) -> Reading:
-    """Read a document, malformed or not.
+async def read(raw: Raw, format_: str, config: DifferConfig) -> Reading:
+    """Read a document as the poller does: what would hurt is read in a process of its own.
 
     Raises:
         Unreadable: no conclusion about entries can be drawn from it.
-        ValueError: there is no format of that name.
     """
-    try:
-        return registry.read(raw, format_)
-    except NeedsLenient:
-        return registry.read_leniently(raw, format_)
+    return await read_once(raw, format_, config.max_entries)
 
 
 async def fetched(url: str, config: FetchConfig) -> Raw:

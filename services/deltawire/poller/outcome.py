@@ -77,11 +77,15 @@ MENDS = {
     "not-a-live-blog": "run `deltawire check` on the feed's URL; it shows a page that is no live blog (any more)",
     "not-modified": "none; the next look asks for the whole document",
     "protocol": "the site does not speak HTTP as it should; check the scheme and port of the feed's URL",
+    "reader-crashed": "none if it passes; else run `deltawire check` on the feed's URL, and report what it says; if it "
+    "could not be started, see whether the machine is out of memory or processes",
     "reader-error": "this is a defect of deltawire; please report it with the output of `deltawire check`",
     "redirect": "open the feed's URL in a browser and give the feed the address where it ends",
     BLOCKED: "ask the site's operators for leave, or remove the feed; [fetch] respect_robots = false asks all the same",
     "timeout": "none if it passes; else raise [fetch] timeout",
     "tls": "the certificate of the site is not valid; wait until it is mended, or check the host name",
+    "too-expensive": "none if it passes; the document is built so that reading it takes seconds of CPU time or much "
+    "memory. Give the feed another URL of the site, or tell its operators",
     "too-large": "raise [fetch] max_bytes if the document is really that large",
     "url": "correct the feed's URL: it must begin with http:// or https://",
     "variable": "set the environment variable where deltawire is started",

@@ -51,7 +51,7 @@ async def run(
         await run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
     finally:
         summaries.cancel()
-        guard.close()
+        await guard.close()
 
 
 async def _watch_partition(poller: Poller, partition: int) -> None:

@@ -230,7 +230,7 @@ class Watch:
             return None
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=look.fetched_at)
         try:
-            return await self._poller.guard.read(raw, self.feed.format)
+            return await self._poller.guard.read(raw, self.feed.format, self.feed.id)
         except Unreadable as unreadable:
             return unreadable
 
