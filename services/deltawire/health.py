@@ -32,6 +32,7 @@ _UNREADABLE = frozenset(
         "not-a-live-blog",
         "reader-error",
         "source-error",
+        "too-expensive",
         "too-large",
     }
 )

@@ -66,11 +66,33 @@ async def test_a_document_reads_alike_wherever_it_is_read(guard: Guard, monkeypa
     for place, (loop_bytes, feed_bytes) in {"loop": (10**6, 10**6), "thread": (0, 10**6), "worker": (0, 0)}.items():
         monkeypatch.setattr(guards, "LOOP_BYTES", loop_bytes)
         monkeypatch.setattr(guards, "FEED_BYTES", feed_bytes)
+        monkeypatch.setattr(guards, "DOCUMENT_BYTES", feed_bytes)
         before = counted("readings", where=place)
         found.append(await guard.read(raw(body), "auto", "f"))
         assert counted("readings", where=place) == before + 1
     assert found[0] == found[1] == found[2]
     assert found[0].reading == registry.read(raw(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "here"),
+    [
+        (b"<rss>" + b" " * 3 * 1024**2, True),
+        (b"<rss>" + b" " * 4 * 1024**2, False),
+        (b"<rss>" + b"<item>" * 2_000, True),
+        (b"<rss>" + b"<item>" * 2_001, False),
+        (b"<feed>" + b"<entry>" * 2_001, False),
+        (b"<html>" + b" " * 1024**2, False),
+        (b"<html>" + b" " * 1000**2, True),
+        (b"\xef\xbb\xbf\n{" + b" " * 1000**2, True),
+        (b"[" + b" " * 1024**2, False),
+        (b"12:30 " + b"x" * 60_000, True),
+        (b"12:30 " + b"x" * 70_000, False),
+        (b"", True),
+    ],
+)
+def test_what_is_large_for_its_kind_is_read_in_a_process_of_its_own(body: bytes, here: bool) -> None:
+    assert guards.belongs_here(raw(body)) is here
 
 
 async def test_what_strict_parsers_refuse_is_read_in_a_process_of_its_own(guard: Guard) -> None:

@@ -33,6 +33,9 @@ TEXT_BYTES = 64 * 1024
 """The largest documents read in this process: feeds in XML, other structured documents, plain texts. libxml2 reads XML
 without holding the interpreter; JSON and pages hold it for up to 50 ms a MiB; a text costs ten times the CPU time."""
 
+FEED_ITEMS = 2_000
+"""The most items of a feed read in this process: so many small ones take seconds whatever their size."""
+
 
 class Guard:
     """Reads documents, a few at a time. Use it as a context manager, or ``close`` it."""
@@ -68,7 +71,7 @@ class Guard:
         if format_ != "auto" and format_ not in registry.FORMATS:
             known = ", ".join(registry.FORMATS)
             raise Unreadable("format", f"the feed names the format {format_!r}, which is none of auto, {known}")
-        if len(raw.body) > largest_here(raw):
+        if not belongs_here(raw):
             return await self._read_apart(raw, format_, feed)
         remembering = Raw(
             body=raw.body,
@@ -139,11 +142,14 @@ async def read_once(raw: Raw, format_: str, max_entries: int) -> Reading:
         return (await guard.read(raw, format_, "")).reading
 
 
-def largest_here(raw: Raw) -> int:
-    """How many bytes a document that begins like this may have to be read in this process."""
-    if raw.body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"<", b"{", b"["):
-        return TEXT_BYTES
-    return FEED_BYTES if registry.FORMATS["rss"].claims(raw) else DOCUMENT_BYTES
+def belongs_here(raw: Raw) -> bool:
+    """Whether a document may be read in this process, by its size and shape."""
+    body = raw.body
+    if body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"<", b"{", b"["):
+        return len(body) <= TEXT_BYTES
+    if len(body) > FEED_BYTES or not registry.FORMATS["rss"].claims(raw):
+        return len(body) <= DOCUMENT_BYTES
+    return body.count(b"<item") + body.count(b"<entry") <= FEED_ITEMS
 
 
 def _fingerprint() -> str:
