@@ -23,7 +23,7 @@ from deltawire.poller.reader import TOO_EXPENSIVE, Bounds, Task, bounded, failed
 from deltawire.poller.workers import CRASHED, Pool
 
 READ_THREADS = 2
-MEMORY_BYTES = 128 * 1024 * 1024
+MEMORY_BYTES = 256 * 1024 * 1024
 """What all feeds together remember of the segments that they were read from."""
 
 LOOP_BYTES = 4 * 1024

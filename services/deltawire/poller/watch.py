@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
@@ -17,14 +18,16 @@ from deltawire.config import Config
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.log.port import Log, LogError, Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import Failed, Feed, FeedRef, FetchState, Look, Observation, Retired
+from deltawire.model import Failed, Feed, FeedRef, FetchState, Look, Observation, Retired, Subscription
 from deltawire.poller import look as looks
-from deltawire.poller import moves, robots, schedule
+from deltawire.poller import moves, robots, schedule, websub
+from deltawire.poller.alarm import Alarm
 from deltawire.poller.budget import Budget
 from deltawire.poller.fetch import Clock, fetch
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure, Fetched, mend
+from deltawire.poller.websub_service import WebSub
 
 logger = structlog.get_logger()
 
@@ -60,6 +63,7 @@ class Poller:
         self.gates = Gates(config.fetch)
         self.robots = robots.Robots(session, config.fetch, self.gates)
         self.budget = Budget(config.fetch.max_requests_per_second)
+        self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()
         self.lateness = 0.0
         self.states: Counter[str] = Counter()
@@ -84,6 +88,8 @@ class Poller:
         look = self.begin(feed, state)
         retired = Retired(**msgspec.structs.asdict(look), cause="removed")
         await self.log.append([self._observed(retired), self._remembered(feed.id, None)])
+        if state.subscription is not None:
+            self.websub.leave(state.subscription)
         logger.info("feed.removed", feed=feed.id, poll_id=look.poll_id)
 
     async def write(self, feed_id: str, observation: Observation | None, state: FetchState) -> None:
@@ -109,7 +115,11 @@ class Watch:
         self._poller = poller
         self._ref = looks.reference(feed)
         self._task: asyncio.Task[None] | None = None
-        self._due = 0.0
+        self._due = self._soonest = 0.0
+        self._alarm = Alarm()
+        self._scanned = ""
+        self._writing = asyncio.Lock()
+        self._stopped = False
         self._saved = state
         self._saved_at = -SAVE_INTERVAL
         self._shown: str | None = None
@@ -119,7 +129,9 @@ class Watch:
         """Begin to look, ``feeds`` being how many start at this moment. A feed that is paused or gone waits."""
         self._show()
         if self.feed.paused or self.state.state == "gone":
+            self._poller.websub.drop(self)
             return
+        self._poller.websub.follow(self)
         now = self._poller.clock()
         self._share(now)
         waiting = self.state.retry_after
@@ -128,6 +140,7 @@ class Watch:
             self._poller.gates.refused(self.feed.url, (waiting - now).total_seconds())
         first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, feeds)
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
+        self._allow_hints(now)
         self._task = asyncio.create_task(self._run(), name=f"feed {self.feed.id}")
 
     async def stop(self) -> None:
@@ -135,24 +148,57 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._poller.websub.unfollow(self)
+        async with self._writing:
+            self._stopped = True
         self._poller.budget.leave(self.feed.id)
         self._poller.count_state(self._shown, None)
         self._shown = None
 
+    @property
+    def subscription(self) -> Subscription | None:
+        return self.state.subscription
+
+    @subscription.setter
+    def subscription(self, subscription: Subscription | None) -> None:
+        """Takes effect at once, a look under way or not; it is durable with the next look's state, or by ``save``."""
+        self.state = msgspec.structs.replace(self.state, subscription=subscription)
+
+    async def save(self) -> bool:
+        """Write the state as it is; false if the feed is watched here no more, for then it is another's to write."""
+
+        async def write() -> bool:
+            async with self._writing:
+                if self._stopped:
+                    return False
+                state = self.state
+                await self._poller.write(self.feed.id, None, state)
+                self._saved = state
+                return True
+
+        return await asyncio.shield(asyncio.create_task(write()))
+
+    def wake(self) -> None:
+        """Look as soon as the feed's bounds allow: something says that it has changed."""
+        self._alarm.ring()
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self.state.state != "gone":
-            await asyncio.sleep(max(0.0, self._due - loop.time()))
+            await self._alarm.sleep(self._due, self._soonest)
             if held := self._poller.gates.held(self.state.moved_to or self.feed.url):
                 # Not all at once when the host is free again.
                 self._due = loop.time() + held * (1 + 0.25 * schedule.jitter(self.feed.id, self.state.attempts))
+                self._soonest = self._due
                 continue
+            self._soonest = math.inf
             try:
-                conclusion = await self._look()
+                conclusion = await self.look()
                 wait = conclusion.state.next_poll_at
                 # A clock that was set back must not stretch the pause by as much.
                 now = max(self._poller.clock(), conclusion.state.looks[-1].at)
                 pause = (wait - now).total_seconds() if wait is not None else 0.0
+                self._allow_hints(now)
                 if self._unwritten:
                     self._unwritten = False
                     logger.info("poller.written_again", feed=self.feed.id)
@@ -167,9 +213,19 @@ class Watch:
                 pause = self.feed.max_interval
                 self._complain("poller.defect", error, pause, exc_info=error)
             self._due = loop.time() + max(0.0, pause)
+        self._poller.websub.drop(self)
 
-    async def _look(self) -> looks.Conclusion:
+    def _allow_hints(self, now: datetime) -> None:
+        soonest = schedule.soonest(self.feed, self.state, now)
+        self._soonest = asyncio.get_running_loop().time() + (soonest - now).total_seconds()
+
+    async def look(self) -> looks.Conclusion:
         poller, feed, state = self._poller, self.feed, self.state
+        announced = self._alarm.rung
+        self._alarm.clear()
+        if announced:
+            # A cache may not show yet what was announced: the looks after this one are close again.
+            state = msgspec.structs.replace(state, interval=0.0)
         reader = poller.guard.reader(feed.format)
         look, asked, outcome = await self._ask(reader)
         look = msgspec.structs.replace(look, fetched_at=max(poller.clock(), look.began_at))
@@ -179,6 +235,7 @@ class Watch:
             state = msgspec.structs.replace(state, format=read.reading.format)
             refusal = await poller.robots.refusal(asked) if state.format in robots.PAGES else None
             outcome, read = (refusal, None) if refusal else (outcome, read)
+        self._discover(outcome, read)
         conclusion = looks.conclude(
             feed,
             state,
@@ -191,6 +248,8 @@ class Watch:
             asked=asked,
             pace=poller.budget.pace(asyncio.get_running_loop().time()),
         )
+        if conclusion.outcome == "changed" and self.subscription is not None:
+            self.subscription = websub.judged(self.subscription, announced=announced or self._alarm.rung)
         await self._keep(conclusion)
         self._share(look.fetched_at)
         self._report(look, outcome, state, conclusion)
@@ -234,6 +293,13 @@ class Watch:
         except Unreadable as unreadable:
             return unreadable
 
+    def _discover(self, outcome: Fetched | Failure, read: looks.Readout | Unreadable | None) -> None:
+        """Look for a hub in a document that was not searched before."""
+        if isinstance(outcome, Failure) or isinstance(read, Unreadable) or outcome.body_hash in ("", self._scanned):
+            return
+        self._scanned = outcome.body_hash
+        self._poller.websub.discover(self, outcome)
+
     def _share(self, now: datetime) -> None:
         """Say what the feed takes of the budget from now on."""
         self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
@@ -242,14 +308,19 @@ class Watch:
         """Write what has to outlast the process; then, and only then, go on from the new state."""
         loop = asyncio.get_running_loop()
         stale = loop.time() - self._saved_at >= SAVE_INTERVAL
-        if conclusion.observation is None and not stale and not _differs(self._saved, conclusion.state):
-            self.state = conclusion.state
+        state = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
+        if conclusion.observation is None and not stale and not _differs(self._saved, state):
+            self.state = state
             return
 
         async def write() -> None:
-            await self._poller.write(self.feed.id, conclusion.observation, conclusion.state)
-            self.state = self._saved = conclusion.state
-            self._saved_at = loop.time()
+            async with self._writing:
+                saved = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
+                await self._poller.write(self.feed.id, conclusion.observation, saved)
+                # A hub may have changed the subscription meanwhile, and will write that next.
+                self.state = msgspec.structs.replace(saved, subscription=self.subscription)
+                self._saved = saved
+                self._saved_at = loop.time()
 
         writing = asyncio.create_task(write())
         try:
