@@ -37,8 +37,10 @@ def withheld(feed: Feed, state: FetchState, now: datetime) -> bool:
         return True
     if not trust.not_modified or trust.full_at is None:
         return False
-    sooner = 1 - _JITTER * jitter(feed.id, int(trust.full_at.timestamp()))
     looks = DOUBTFUL_LOOKS if _doubtful(state, now) else FULL_LOOKS
+    if trust.not_modified < looks * (1 - _JITTER) and now - trust.full_at < FULL_AFTER * (1 - _JITTER):
+        return False
+    sooner = 1 - _JITTER * jitter(feed.id, int(trust.full_at.timestamp()))
     return trust.not_modified >= looks * sooner or now - trust.full_at >= FULL_AFTER * sooner
 
 

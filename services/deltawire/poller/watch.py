@@ -37,6 +37,7 @@ SAVE_INTERVAL = 60.0
 _TRIFLES = frozenset(
     {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
 )
+_lasting = operator.attrgetter(*(name for name in FetchState.__struct_fields__ if name not in _TRIFLES))
 _TICK = timedelta(milliseconds=1)
 
 
@@ -302,7 +303,8 @@ class Watch:
 
     def _share(self, now: datetime) -> None:
         """Say what the feed takes of the budget from now on."""
-        self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
+        if self._poller.budget.limited:
+            self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
 
     async def _keep(self, conclusion: looks.Conclusion) -> None:
         """Write what has to outlast the process; then, and only then, go on from the new state."""
@@ -389,6 +391,4 @@ class Watch:
 
 def _differs(saved: FetchState, state: FetchState) -> bool:
     """Whether the state differs in more than in what the next look finds out anyway."""
-    return any(
-        getattr(saved, name) != getattr(state, name) for name in FetchState.__struct_fields__ if name not in _TRIFLES
-    )
+    return _lasting(saved) != _lasting(state)
