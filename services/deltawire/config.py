@@ -71,6 +71,14 @@ class OpsConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
 
 
+class WebSubConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``callback`` is the public URL under which hubs reach ``host`` and ``port``; null: no WebSub."""
+
+    callback: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8081
+
+
 FormatName = Literal[
     "auto",
     "rss",
@@ -142,6 +150,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: DeadLettersConfig = DeadLettersConfig()
     gateway: GatewayConfig = GatewayConfig()
     ops: OpsConfig = OpsConfig()
+    websub: WebSubConfig = WebSubConfig()
     feeds: tuple[FeedConfig, ...] = ()
     series: tuple[SeriesConfig, ...] = ()
     rules: tuple[RuleConfig, ...] = ()

@@ -23,6 +23,7 @@ def mistakes(config: Config) -> Found:
     """Each mistake: the key it stands at, and a sentence with the mend."""
     yield from _storage(config)
     yield from _numbers(config)
+    yield from _websub(config)
     yield from _unique("feeds", [f.id for f in config.feeds])
     yield from _unique("rules", [r.id for r in config.rules])
     yield from _unique("channels", [c.id for c in config.channels])
@@ -140,6 +141,16 @@ def _numbers(config: Config) -> Found:
     for section, port in (("gateway", config.gateway.port), ("ops", config.ops.port)):
         if not 0 <= port <= 65535:
             yield (section, "port"), f"must be 0 to 65535, not {port}"
+
+
+def _websub(config: Config) -> Found:
+    if config.websub.callback is not None:
+        if message := url_mistake(config.websub.callback):
+            yield ("websub", "callback"), message
+        elif {"?", "#"} & set(config.websub.callback):
+            yield ("websub", "callback"), "must end with its path, without ? and #: each feed's own part follows it"
+    if not 1 <= config.websub.port <= 65535:
+        yield ("websub", "port"), f"must be 1 to 65535, not {config.websub.port}"
 
 
 def _unique(section: str, ids: list[str]) -> Found:

@@ -288,6 +288,27 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hours: tuple[float, ...] = ()
 
 
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A subscription to what a document offers by WebSub (W3C REC, 23 January 2018).
+
+    ``callback`` is where the hub is to deliver, an address that nobody can guess; ``secret`` signs what it delivers.
+    Both are told to the hub only. ``since`` is when the offer was seen, ``asked_at`` when the hub was last asked,
+    ``attempts`` how often without a confirmation; ``due`` is when to ask it (again). ``lease_until`` is until when the
+    hub has confirmed to deliver. ``proven`` says that the last change was announced by a delivery.
+    """
+
+    hub: str
+    topic: str
+    callback: str
+    secret: str
+    since: datetime
+    due: datetime
+    asked_at: datetime | None = None
+    attempts: int = 0
+    lease_until: datetime | None = None
+    proven: bool = False
+
+
 class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     """What a poller must not forget of a feed: a record of the ``fetch-state`` topic, keyed by feed id.
 
@@ -297,7 +318,8 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     last copy, ``copy_time`` when the newest copy so far was made; ``behind`` while older ones are served.
     ``format`` is what the document was last read as; ``cause`` is why the last look failed, null if it did not.
     ``moved_to`` is where the feed has moved for good, checked against its own URL at ``move_checked_at``; ``move``
-    is a move that is not confirmed yet. ``hints`` is what the document says about when to look.
+    is a move that is not confirmed yet. ``hints`` is what the document says about when to look; ``subscription`` is
+    to its hub, if it has one and WebSub is on.
     """
 
     generation: str
@@ -332,3 +354,4 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     move_checked_at: datetime | None = None
     rhythm: Rhythm = Rhythm()
     hints: Hints = Hints()
+    subscription: Subscription | None = None

@@ -62,6 +62,12 @@ restarts = Counter(
     ["service"],
     registry=registry,
 )
+websub = Counter(
+    "deltawire_websub",
+    "WebSub: what was asked of hubs and what came from them, by outcome",
+    ["outcome"],
+    registry=registry,
+)
 subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
 
 REPEAT_AFTER = 60.0

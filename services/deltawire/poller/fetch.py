@@ -37,7 +37,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class _Failed(Exception):
+class FetchRefused(Exception):
+    """The answer is none that can be used; ``failure`` says why."""
+
     def __init__(
         self,
         cause: str,
@@ -76,14 +78,14 @@ async def fetch(
     try:
         async with asyncio.timeout(config.timeout):
             outcome = await _fetch(session, config, url, validators, clock, home or url, cut)
-    except _Failed as failed:
+    except FetchRefused as failed:
         outcome = failed.failure
     except variables.MissingVariable as error:
         outcome = Failure(cause="variable", detail=str(error))
     except TimeoutError:
         outcome = Failure(cause="timeout", detail=f"{host} gave no complete answer within {config.timeout:g} s")
     except aiohttp.ClientError as error:
-        outcome = _failure(error, host)
+        outcome = failure_of(error, host)
     return msgspec.structs.replace(outcome, duration_s=time.monotonic() - began)
 
 
@@ -96,8 +98,8 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(addresses.fetched(url))
-    own = asked if home == url else variables.expand(addresses.fetched(home))[0]
+    asked, values = variables.expand(_address(url))
+    own = asked if home == url else variables.expand(_address(home))[0]
     here = _checked(asked)
     permanent: str | None = None
     lasting = True
@@ -107,23 +109,24 @@ async def _fetch(
         conditions = _conditions(validators) if validators.target == target else {}
         async with session.get(
             here,
+            timeout=_NO_TIMEOUT,
             headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
             allow_redirects=False,
             auto_decompress=False,
             read_bufsize=CHUNK,
         ) as response:
             if response.status in _REDIRECTS:
-                there = _next_hop(here, response)
+                there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
                 permanent = variables.conceal(there, values) if lasting else permanent
                 wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
                 here = there
                 continue
             if response.status == 304 and not conditions:
-                raise _Failed("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
+                raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
             fetched = await _conclude(response, config, variables.conceal(here, values), target, clock, cut)
             return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
-    raise _Failed("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
+    raise FetchRefused("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
 
 async def _conclude(
@@ -139,7 +142,7 @@ async def _conclude(
     status = response.status
     if status not in (200, 203, 304):
         phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-        raise _Failed(
+        raise FetchRefused(
             GONE if status == 410 else f"http-{status}",
             f"{host} answered {status} {phrase}".rstrip(),
             status,
@@ -161,12 +164,13 @@ async def _conclude(
         ),
         cache=headers.cache_info(response.headers),
         fresh_for=headers.fresh_for(response.headers, now),
+        links=", ".join(response.headers.getall("Link", [])),
     )
 
 
 async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> bytes:
-    def too_large() -> _Failed:
-        return _Failed("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
+    def too_large() -> FetchRefused:
+        return FetchRefused("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
 
     if (response.content_length or 0) > max_bytes and not cut:
         raise too_large()
@@ -187,13 +191,13 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
                 await asyncio.sleep(0)
         decode.finish()
     except CutOff as error:
-        raise _Failed("cut-off", f"the answer of {host} is cut off: {error}", response.status) from None
+        raise FetchRefused("cut-off", f"the answer of {host} is cut off: {error}", response.status) from None
     except CodingError as error:
-        raise _Failed("encoding", f"{host}: {error}", response.status) from None
+        raise FetchRefused("encoding", f"{host}: {error}", response.status) from None
     except TimeoutError:
         raise
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
-        raise _Failed("cut-off", f"{host} broke the connection off before the end", response.status) from None
+        raise FetchRefused("cut-off", f"{host} broke the connection off before the end", response.status) from None
     return b"".join(pieces)
 
 
@@ -202,6 +206,7 @@ def _conditions(validators: Validators) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@lru_cache(_ADDRESSES)
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -209,16 +214,16 @@ def _checked(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or any(character <= " " for character in url):
-        raise _Failed("url", "the URL of the feed is not a complete http:// or https:// URL")
+        raise FetchRefused("url", "the URL of the feed is not a complete http:// or https:// URL")
     return url
 
 
-def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
+def next_hop(here: str, response: aiohttp.ClientResponse) -> str:
     """Where a redirect leads. Credentials go with it only within the same scheme, host and port."""
     host = _host(here)
     location = response.headers.get("Location", "").strip()
     if not location:
-        raise _Failed("redirect", f"{host} answered {response.status} without saying where to", response.status)
+        raise FetchRefused("redirect", f"{host} answered {response.status} without saying where to", response.status)
     try:
         there = urlsplit(urljoin(here, location))
         old = urlsplit(here)
@@ -228,9 +233,9 @@ def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
             address = f"{userinfo}@{address}" if userinfo else address
         there = there._replace(netloc=address, fragment="")
     except ValueError:
-        raise _Failed("redirect", f"{host} redirects to something that is no URL", response.status) from None
+        raise FetchRefused("redirect", f"{host} redirects to something that is no URL", response.status) from None
     if there.scheme not in ("http", "https") or not there.hostname:
-        raise _Failed(
+        raise FetchRefused(
             "redirect",
             f"{host} redirects to a {there.scheme[:20]}: URL; only http and https are followed",
             response.status,
@@ -247,7 +252,8 @@ def _keepable(here: str, there: str) -> bool:
     return not downgrade and variables.NAME.search(there) is None
 
 
-def _failure(error: aiohttp.ClientError, host: str) -> Failure:
+def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
+    """What an error of the session means, in one sentence."""
     refused = net.refusal(error)
     if refused is not None:
         return Failure(cause="address-refused", detail=refused)
@@ -269,6 +275,7 @@ def _failure(error: aiohttp.ClientError, host: str) -> Failure:
     return Failure(cause="protocol", detail=f"{host} sent an answer that is not HTTP, or headers beyond all bounds")
 
 
+@lru_cache(_ADDRESSES)
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"

@@ -28,7 +28,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     ``url`` is where the document was found, without credentials and variables' values. ``fresh_for`` is for how
     many seconds the source says that asking again is useless (RFC 9111, 4.2), null if it does not say.
     ``permanent`` is where permanent redirects (301, 308) from the URL asked led, up to the first other one;
-    ``retry_after`` is before when a redirect does not want to be asked again.
+    ``retry_after`` is before when a redirect does not want to be asked again; ``links`` are the Link headers.
     """
 
     status: int
@@ -42,6 +42,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     fresh_for: float | None = None
     permanent: str | None = None
     retry_after: datetime | None = None
+    links: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ import msgspec
 
 from deltawire.config import FetchConfig
 from deltawire.model import LONGEST_INTERVAL_S, Feed, FetchState
-from deltawire.poller import cadence
+from deltawire.poller import cadence, websub
 
 Outcome = Literal["changed", "unchanged", "failed"]
 
@@ -78,7 +78,7 @@ def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig) -
     often = min(max(fetch.live_interval, low), high)
     if is_open(state, now):
         return often
-    if cadence.skipped(state.hints, now):
+    if cadence.skipped(state.hints, now) or websub.announces(state.subscription, now):
         return high
     worth = cadence.interval(state.rhythm, now) if state.rhythm.since else high
     return min(max(often, worth, state.hints.poll_hint_s or 0), high)
@@ -120,6 +120,17 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     if state.retry_after is not None:
         due = max(due, state.retry_after)
     return due
+
+
+def soonest(feed: Feed, state: FetchState, now: datetime) -> datetime:
+    """When something that says that the feed has changed may bring the next look forward to.
+
+    Not within the shortest interval after the last look, not against Retry-After, not into the pause after a failure.
+    """
+    if state.attempts and state.next_poll_at is not None:
+        return state.next_poll_at
+    after = state.looks[-1].at + timedelta(seconds=bounds(feed)[0]) if state.looks else now
+    return max(after, state.retry_after or after)
 
 
 def bounds(feed: Feed) -> tuple[float, float]:

@@ -48,7 +48,8 @@ async def run(
     poller = Poller(log, topics, config, session, clock, guard, generation)
     summaries = asyncio.create_task(_summarise(poller))
     try:
-        await run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
+        async with poller.websub.listening():
+            await run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
     finally:
         summaries.cancel()
         await guard.close()
