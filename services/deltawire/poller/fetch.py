@@ -98,8 +98,8 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(_address(url))
-    own = asked if home == url else variables.expand(_address(home))[0]
+    asked, values = variables.expand(addresses.fetched(url))
+    own = asked if home == url else variables.expand(addresses.fetched(home))[0]
     here = _checked(asked)
     permanent: str | None = None
     lasting = True
@@ -109,7 +109,6 @@ async def _fetch(
         conditions = _conditions(validators) if validators.target == target else {}
         async with session.get(
             here,
-            timeout=_NO_TIMEOUT,
             headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
             allow_redirects=False,
             auto_decompress=False,
@@ -206,7 +205,6 @@ def _conditions(validators: Validators) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-@lru_cache(_ADDRESSES)
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -275,7 +273,6 @@ def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
     return Failure(cause="protocol", detail=f"{host} sent an answer that is not HTTP, or headers beyond all bounds")
 
 
-@lru_cache(_ADDRESSES)
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"
