@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import operator
 import math
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import get_args
 
 import aiohttp
 import msgspec
@@ -37,6 +39,7 @@ SAVE_INTERVAL = 60.0
 _TRIFLES = frozenset(
     {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
 )
+_polls = {outcome: telemetry.polls.labels(outcome) for outcome in get_args(schedule.Outcome)}
 _lasting = operator.attrgetter(*(name for name in FetchState.__struct_fields__ if name not in _TRIFLES))
 _TICK = timedelta(milliseconds=1)
 
@@ -336,16 +339,21 @@ class Watch:
     def _report(self, look: Look, outcome: Fetched | Failure, before: FetchState, conclusion: looks.Conclusion) -> None:
         poller, after = self._poller, conclusion.state
         poller.counts[conclusion.outcome] += 1
-        telemetry.polls.labels(conclusion.outcome).inc()
+        _polls[conclusion.outcome].inc()
         telemetry.poll_seconds.observe(outcome.duration_s)
-        bound = logger.bind(feed=self.feed.id, poll_id=look.poll_id)
-        bound.debug(
+        logger.debug(
             "feed.polled",
+            feed=self.feed.id,
+            poll_id=look.poll_id,
             outcome=conclusion.outcome,
             status=outcome.status,
             duration_s=round(outcome.duration_s, 4),
             next_poll_at=after.next_poll_at,
         )
+        same = (before.state, before.moved_to, before.trust.caught)
+        if (after.state, after.moved_to, after.trust.caught) == same:
+            return
+        bound = logger.bind(feed=self.feed.id, poll_id=look.poll_id)
         if after.moved_to != before.moved_to:
             bound.warning(
                 "feed.moved",
