@@ -105,9 +105,19 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A blog that starts anew at another address. ``interval`` is between two looks at ``url``, ``keep`` how many of
+    its newest blogs are polled at all; the rest is what its feeds are given.
+    """
+
     id: str
     url: str
     match: str
+    interval: float = 120
+    keep: int = 10
+    format: FormatName = "auto"
+    min_interval: float = 10
+    max_interval: float = 900
+    tags: tuple[str, ...] = ()
 
 
 class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ Everything here is immutable and knows nothing of I/O. Times are aware datetimes
 
 from __future__ import annotations
 
+import datetime as dt
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -128,7 +129,9 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that is wanted: the value of a record of the ``feeds`` topic, keyed by ``id``.
 
     ``generation`` changes when the feed is added again, which starts a new epoch. Intervals are seconds.
-    ``origin`` says who wants it; ``seed`` is the digest of the configuration it was seeded from.
+    ``origin`` says who wants it; ``seed`` is the digest of the configuration it was seeded from. Within a series,
+    ``continues`` is the feed that this one follows, ``continued_by`` the one that follows it: it is no longer assumed
+    to be open.
     """
 
     id: str
@@ -138,6 +141,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     max_interval: float = 900
     tags: tuple[str, ...] = ()
     series: str | None = None
+    continues: str | None = None
+    continued_by: str | None = None
     paused: bool = False
     generation: str = ""
     origin: Literal["config", "command"] = "command"
@@ -151,6 +156,8 @@ class FeedRef(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     tags: tuple[str, ...] = ()
     series: str | None = None
+    continues: str | None = None
+    continued_by: str | None = None
     generation: str = ""
 
 
@@ -355,3 +362,32 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     rhythm: Rhythm = Rhythm()
     hints: Hints = Hints()
     subscription: Subscription | None = None
+    continued_by: str | None = None
+
+
+class Blog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A blog that a series has found. ``key`` stands for its address, ``feed`` is null if it is not followed.
+
+    ``rested`` once the series has paused it, which it does only once.
+    """
+
+    key: str
+    found_at: datetime
+    feed: str | None = None
+    date: dt.date | None = None
+    rested: bool = False
+
+
+class SeriesState(msgspec.Struct, frozen=True, kw_only=True):
+    """What must not be forgotten of a series: a record of the ``series`` topic, keyed by its id.
+
+    ``blogs`` are those found so far. ``outcome`` is that of the last look: ``ok``,
+    ``no-match``, or why it failed; ``detail`` the sentence to it, ``since`` when it began.
+    """
+
+    url: str
+    blogs: tuple[Blog, ...] = ()
+    outcome: str = "new"
+    detail: str | None = None
+    since: datetime | None = None
+    retry_after: datetime | None = None

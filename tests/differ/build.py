@@ -52,6 +52,7 @@ class Desk:
         self.outcome: Outcome | None = None
         self.tick = 0
         self.generation = "g1"
+        self.links: dict[str, str] = {}
         self.digest = ""
 
     def look(self, observation: Observation) -> list[Event]:
@@ -71,7 +72,7 @@ class Desk:
         began = START + timedelta(hours=1, seconds=self.tick)
         return {
             "poll_id": hashlib.sha256(str(self.tick).encode()).hexdigest()[:32],
-            "feed": FeedRef(id="blog", url="https://blog.test/", generation=self.generation),
+            "feed": FeedRef(id="blog", url="https://blog.test/", generation=self.generation, **self.links),
             "poller": "p1",
             "began_at": began,
             "fetched_at": began + timedelta(milliseconds=200),

@@ -73,9 +73,9 @@ def test_a_quiet_feed_comes_to_the_interval_its_history_is_worth() -> None:
 def test_one_update_of_a_feed_that_is_otherwise_quiet_does_not_open_it() -> None:
     once = cadence.after(OLD, NOW, changed=True)
     state = FetchState(generation="1", state="ok", last_change_at=NOW, rhythm=once)
-    assert not schedule.is_open(state, NOW + timedelta(minutes=5))
+    assert not schedule.is_open(FEED, state, NOW + timedelta(minutes=5))
     twice = msgspec.structs.replace(state, rhythm=cadence.after(once, NOW, changed=True))
-    assert schedule.is_open(twice, NOW + timedelta(minutes=5))
+    assert schedule.is_open(FEED, twice, NOW + timedelta(minutes=5))
 
 
 def test_hints_hold_a_quiet_feed_back_but_not_an_open_blog() -> None:

@@ -13,7 +13,7 @@ from deltawire.health import health
 from deltawire.log.engines import open_log
 from deltawire.log.port import Log, snapshot
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState, LookSummary
+from deltawire.model import Feed, FetchState, LookSummary, SeriesState
 from deltawire.settings import Settings
 
 
@@ -57,6 +57,9 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
                 "url": telemetry.redact(feed.url),
                 "format": feed.format,
                 "tags": feed.tags,
+                "series": feed.series,
+                "continues": feed.continues,
+                "continued_by": feed.continued_by,
                 "paused": feed.paused,
                 "state": name,
                 "health": found.word,
@@ -70,6 +73,21 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
         else:
             why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
             print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
+    if not arguments.json:
+        await _list_series(log, topics, feeds)
+
+
+async def _list_series(log: Log, topics: Topics, feeds: dict[str, Feed]) -> None:
+    states: dict[str, SeriesState] = {}
+    async for record in snapshot(log, topics.series):
+        if record.key is not None and record.value is not None:
+            states[record.key] = msgspec.json.decode(record.value, type=SeriesState)
+    for name, state in sorted(states.items()):
+        followed = [feed.id for feed in feeds.values() if feed.series == name]
+        newest = [feed_id for feed_id in followed if feeds[feed_id].continued_by not in feeds]
+        blogs = f"{len(followed)} blogs, the newest {', '.join(newest)}" if followed else "no blogs"
+        detail = f"; {telemetry.redact_text(state.detail)}" if state.detail else ""
+        print(f"{name:<32}  {'series':<10}  {telemetry.redact(state.url)}  {state.outcome}: {blogs}{detail}")
 
 
 def _shown(look: LookSummary) -> LookSummary:

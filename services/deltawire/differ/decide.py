@@ -33,8 +33,10 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
         state, known = None, {}
     if state is not None and look.began_at <= state.began_at:
         return Outcome(state=state, notes=(_note(look, "late", "does not begin after the last accepted look"),))
+    state, linked = _link(state, look)
     if isinstance(look, Retired):
-        return _retire(state, known, look)
+        outcome = _retire(state, known, look)
+        return replace(outcome, changes=(*linked, *outcome.changes))
     if state is not None and state.feed.url != look.feed.url:
         # Another address is another server, with a clock of its own.
         state = replace(state, copy_time=None, copy_date=None, last_modified=None, clocks=())
@@ -53,7 +55,16 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
             outcome = _unchanged(state, known, look, policy)
         case Document():
             outcome = _document(state, known, look, policy)
-    return replace(outcome, entries={**forgotten, **outcome.entries})
+    return replace(outcome, entries={**forgotten, **outcome.entries}, changes=(*linked, *outcome.changes))
+
+
+def _link(state: FeedState | None, look: Observation) -> tuple[FeedState | None, tuple[FeedChange, ...]]:
+    """What is new about the feed that continues this one; the event that starts a feed says it by itself."""
+    if state is None or look.feed.continued_by in (None, state.feed.continued_by):
+        return state, ()
+    change = _feed_change("failing" if state.failing else "updated", state.since, "continued", state.ended)
+    state = replace(state, feed=replace(state.feed, continued_by=look.feed.continued_by))
+    return state, (replace(change, kind="updated"),) if state.meta is not None else ()
 
 
 def _retire(state: FeedState | None, known: Mapping[str, Known], look: Retired) -> Outcome:

@@ -64,7 +64,15 @@ def readout(reading: Reading) -> Readout:
 
 
 def reference(feed: Feed) -> FeedRef:
-    return FeedRef(id=feed.id, url=redact(feed.url), tags=feed.tags, series=feed.series, generation=feed.generation)
+    return FeedRef(
+        id=feed.id,
+        url=redact(feed.url),
+        tags=feed.tags,
+        series=feed.series,
+        continues=feed.continues,
+        continued_by=feed.continued_by,
+        generation=feed.generation,
+    )
 
 
 def start(feed: Feed, state: FetchState | None) -> FetchState:
@@ -160,7 +168,8 @@ def _succeeded(
     owed = removal_looks + 1 if changed or current_again else state.owed
     # A cache that answers with the same copy once more has not looked at the origin.
     looked = current_again or not fetched.cache.repeats(state.copy_date)
-    owes = not changed and (recovered or (looked and owed > 0))
+    untold = feed.continued_by != state.continued_by
+    owes = not changed and (recovered or untold or (looked and owed > 0))
     live = state.live if read is None else read.reading.feed.live
     health: Literal["ok", "ended"] = "ended" if live is False else "ok"
     after = msgspec.structs.replace(
@@ -179,6 +188,7 @@ def _succeeded(
         last_read_at=now,
         last_change_at=now if changed else state.last_change_at,
         retry_after=fetched.retry_after,
+        continued_by=feed.continued_by,
         cause=None,
         trust=trust.after(feed, state, fetched, changed=changed, asked_at=look.began_at, now=now),
         # What another reader makes of the same page says nothing about how often the page changes.
@@ -232,6 +242,7 @@ def _failed(feed: Feed, state: FetchState, look: Look, failure: Failure, fetch: 
         attempts=attempts,
         failing_since=since,
         retry_after=failure.retry_after,
+        continued_by=feed.continued_by,
         cause=failure.cause,
         looks=_with(state, look, failure, "failed"),
     )

@@ -24,6 +24,9 @@ GROWTH = 1.5
 OPEN_FOR = timedelta(hours=1)
 """A blog that does not say whether it is open counts as open for so long after its last change."""
 
+OPEN_FOR_CONTINUED = timedelta(minutes=10)
+"""The same for a blog that another one of its series continues."""
+
 _JITTER = 0.25
 _SPREAD_STEP = 0.02
 
@@ -62,6 +65,8 @@ def plan(
             interval = high
         elif outcome == "changed":
             interval = min(low, ceiling)
+        elif feed.continued_by is not None and not is_open(feed, state, now):
+            interval = high
         else:
             interval = min(max(state.interval, low) * GROWTH, ceiling)
         share = pace / math.sqrt(cadence.rate(state.rhythm, now)) if pace else 0.0
@@ -76,7 +81,7 @@ def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig) -
     """The longest interval that the feed is worth now."""
     low, high = bounds(feed)
     often = min(max(fetch.live_interval, low), high)
-    if is_open(state, now):
+    if is_open(feed, state, now):
         return often
     if cadence.skipped(state.hints, now) or websub.announces(state.subscription, now):
         return high
@@ -84,14 +89,17 @@ def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig) -
     return min(max(often, worth, state.hints.poll_hint_s or 0), high)
 
 
-def is_open(state: FetchState, now: datetime) -> bool:
+def is_open(feed: Feed, state: FetchState, now: datetime) -> bool:
     """Whether the blog is being written, as far as can be told.
 
-    A single update of a feed that is otherwise quiet opens nothing.
+    A single update of a feed that is otherwise quiet opens nothing. Nor does its own word open a blog that another
+    continues: many are never closed.
     """
-    if state.live is not None:
+    continued = feed.continued_by is not None
+    if state.live is not None and not (continued and state.live):
         return state.live
-    fresh = state.last_change_at is not None and now - state.last_change_at <= OPEN_FOR
+    open_for = OPEN_FOR_CONTINUED if continued else OPEN_FOR
+    fresh = state.last_change_at is not None and now - state.last_change_at <= open_for
     return fresh and cadence.bursting(state.rhythm, now)
 
 

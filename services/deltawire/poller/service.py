@@ -21,6 +21,7 @@ from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 from deltawire.model import Feed, FetchState
 from deltawire.poller import look as looks
+from deltawire.poller import series
 from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.watch import Poller, Watch
@@ -49,7 +50,8 @@ async def run(
     summaries = asyncio.create_task(_summarise(poller))
     try:
         async with poller.websub.listening():
-            await run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
+            polling = run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
+            await series.beside(poller, polling)
     finally:
         summaries.cancel()
         await guard.close()
