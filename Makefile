@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka jars kcat feedparser-suite browser postgres chaos lint lock bench press clean
+.PHONY: help install demo test kafka jars kcat feedparser-suite browser postgres chaos fuzz lint lock bench press clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -46,6 +46,9 @@ lint: install ## ruff and mypy --strict
 
 chaos: install postgres jars ## the long versions of the fault tests: minutes, not seconds
 	$(BIN)/pytest -m chaos
+
+fuzz: install ## damaged documents through every reader, for MINUTES=30: exceptions, hangs
+	@PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 postgres:
 	@PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; command -v initdb >/dev/null && exit 0; \
