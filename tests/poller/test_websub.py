@@ -1,4 +1,4 @@
-"""The WebSub subscriber against a real hub and a real site: the cases of websub.rocks, and what hubs and strangers do."""
+"""The WebSub subscriber against a real hub and site: the cases of websub.rocks, and what hubs and strangers do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from deltawire import net, telemetry
 from deltawire.config import Config, WebSubConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
+from deltawire.events import EntryData, decode
 from deltawire.listening import CannotListen
 from deltawire.log.port import snapshot
 from deltawire.log.sqlite import SqliteLog
@@ -34,7 +35,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Desk(Deployment):
-    """A deployment whose poller listens to hubs. Its feeds are not looked at again for long, unless something wakes them."""
+    """A deployment whose poller listens to hubs. Its feeds are not looked at again for long, unless they are woken."""
 
     def __init__(self, path: Path, origin: Origin, hub: Hub) -> None:
         super().__init__(path, origin)
@@ -61,7 +62,7 @@ class Desk(Deployment):
 
     async def subscription(self) -> Subscription | None:
         state = await self.state()
-        return state and state.subscription
+        return None if state is None else state.subscription
 
     async def until_state(self, condition: Callable[[FetchState | None], bool]) -> None:
         async def holds() -> bool:
@@ -81,7 +82,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def counted(outcome: str) -> float:
-    return telemetry.websub.labels(outcome)._value.get()
+    return float(telemetry.websub.labels(outcome)._value.get())
 
 
 async def test_a_feed_with_a_hub_is_subscribed_to_by_a_callback_of_its_own(desk: Desk) -> None:
@@ -99,26 +100,24 @@ async def test_a_feed_with_a_hub_is_subscribed_to_by_a_callback_of_its_own(desk:
     assert 32 <= len(form.fields["hub.secret"]) < 200
 
 
+ATOM = (
+    '<feed xmlns="http://www.w3.org/2005/Atom"><id>x</id><title>T</title><updated>2026-01-01T00:00:00Z</updated>'
+    '<link rel="hub" href="{hub}"/><link rel="self" href="{topic}"/></feed>'
+)
+RSS = (
+    '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>T</title>'
+    '<atom:link rel="hub" href="{hub}"/><atom:link rel="self" href="{topic}"/></channel></rss>'
+)
+JSON = (
+    '{{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[],"feed_url":"{topic}",'
+    '"hubs":[{{"type":"WebSub","url":"{hub}"}}]}}'
+)
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
-    [
-        (
-            "application/atom+xml",
-            '<feed xmlns="http://www.w3.org/2005/Atom"><id>x</id><title>T</title><updated>2026-01-01T00:00:00Z</updated>'
-            '<link rel="hub" href="{hub}"/><link rel="self" href="{topic}"/></feed>',
-        ),
-        (
-            "application/rss+xml",
-            '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>T</title>'
-            '<atom:link rel="hub" href="{hub}"/><atom:link rel="self" href="{topic}"/></channel></rss>',
-        ),
-        (
-            "application/feed+json",
-            '{{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[],"feed_url":"{topic}",'
-            '"hubs":[{{"type":"WebSub","url":"{hub}"}}]}}',
-        ),
-    ],
-    ids="atom-102 rss-103 json".split(),
+    [("application/atom+xml", ATOM), ("application/rss+xml", RSS), ("application/feed+json", JSON)],
+    ids=["atom-102", "rss-103", "json"],
 )
 async def test_documents_name_their_hub_too(desk: Desk, content_type: str, body: str) -> None:
     text = body.format(hub=desk.hub.url, topic=desk.topic)
@@ -200,10 +199,9 @@ async def test_a_delivery_without_the_right_signature_is_answered_2xx_and_ignore
         after = {outcome: counted(outcome) - count for outcome, count in before.items()}
         assert after == {"forged": 2, "unsigned": 2, "unknown": 1}
         # Had one of them rung, this would be the third look.
-        await desk.hub.deliver(form)
         desk.origin.serve("/feed", desk.page("b", "a"))
-        await desk.origin.wait_for("/feed", 2)
-        await asyncio.sleep(0)
+        await desk.hub.deliver(form)
+        await desk.until(shows(2))
     assert len(desk.origin.asked("/feed")) == 2
 
 
@@ -256,11 +254,10 @@ async def test_push_and_poll_of_the_same_change_give_one_event(desk: Desk) -> No
         await desk.until(shows(6))
 
         async def created() -> list[str]:
-            records = [record async for record in snapshot(desk.log, TOPICS.events)]
-            events = [(dict(record.headers), msgspec.json.decode(record.value or b"")) for record in records]
-            assert [int(headers["ce_sequence"]) for headers, _ in events] == list(range(1, len(events) + 1))
-            types = [(headers["ce_type"], data.get("entry", {}).get("content_text")) for headers, data in events]
-            return [text for type_, text in types if text is not None and type_ == b"deltawire.entry.created"]
+            events = [decode(record.headers, record.value) async for record in snapshot(desk.log, TOPICS.events)]
+            assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+            assert {event.type.rpartition("deltawire.")[2] for event in events} <= {"feed.started", "entry.created"}
+            return [event.data.entry.content_text for event in events if isinstance(event.data, EntryData)]
 
         async def all_there() -> bool:
             return len(await created()) >= 6
@@ -401,7 +398,7 @@ async def test_without_a_callback_nothing_listens_and_no_hub_is_asked(desk: Desk
         await desk.add("other")
         await desk.until(has(Document), "other")
         await desk.until(has(Document), "harbour")
-        with pytest.raises(OSError, match="refused|failed"):
+        with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", desk.config.websub.port)
     assert len(desk.hub.requests) == 1
 
@@ -437,7 +434,7 @@ async def ask(hub: Hub, url: str | None = None, **fetch: Any) -> str | None:
     )
     async with net.make_session(config) as session:
         failure = await websub_hub.ask(session, config, Gates(config), one, "subscribe", lambda: NOW)
-    return failure and failure.cause
+    return None if failure is None else failure.cause
 
 
 async def test_a_hub_at_an_address_that_may_not_be_asked_never_hears_of_us(desk: Desk) -> None:

@@ -68,7 +68,19 @@ def active(lease: str = "1000") -> Subscription:
         (f"<rss><channel><description><![CDATA[{DECOY}]]></description>{RSS_LINKS}</channel></rss>", ""),
         (json.dumps({"feed_url": TOPIC, "hubs": [{"type": "rssCloud"}, {"type": "WebSub", "url": HUB}]}), ""),
     ],
-    ids="header-100 header-terse header-odd html-101 atom-102 atom-prefix rss-103 header-wins-104 comment cdata json".split(),
+    ids=[
+        "header-100",
+        "header-terse",
+        "header-odd",
+        "html-101",
+        "atom-102",
+        "atom-prefix",
+        "rss-103",
+        "header-wins-104",
+        "comment",
+        "cdata",
+        "json",
+    ],
 )
 def test_the_hub_and_the_topic_are_found(body: str, links: str) -> None:
     assert offer(fetched(body, links)) == OFFER
@@ -139,7 +151,7 @@ def test_a_lease_is_renewed_at_four_fifths() -> None:
     assert renewing.callback == granted.callback
 
 
-@pytest.mark.parametrize("lease", ["0", "1", "", "-5", "soon", "1e9", "999999999999", "9" * 5000, "١٢"])  # noqa: RUF001
+@pytest.mark.parametrize("lease", ["0", "1", "", "-5", "soon", "1e9", "999999999999", "9" * 5000, "١٢"])
 def test_no_lease_that_a_hub_claims_makes_us_ask_it_often_or_never(lease: str) -> None:
     assert websub.SHORTEST_RENEWAL <= active(lease).due - NOW <= websub.LONGEST_LEASE
 
