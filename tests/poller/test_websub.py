@@ -362,6 +362,7 @@ async def test_a_paused_feed_is_unsubscribed_from_and_subscribed_to_anew(desk: D
         form = await desk.subscribed()
         feed = await desk.add(max_interval=900, paused=True)
         await desk.hub.confirmed(1, "unsubscribe")
+        await desk.until_state(lambda state: state is not None and state.subscription is None)
         await desk.put(msgspec.structs.replace(feed, paused=False))
         again = await desk.hub.confirmed(2)
     assert again.callback != form.callback
@@ -383,10 +384,15 @@ async def test_another_hub_is_taken_up_and_the_old_one_left(desk: Desk) -> None:
 async def test_a_process_with_another_callback_subscribes_anew(desk: Desk) -> None:
     async with desk.listening():
         form = await desk.subscribed()
+        desk.origin.serve("/feed", desk.page("b", "a"))
+        await desk.hub.deliver(form)
+        await desk.until(shows(2))
     here = f"http://127.0.0.1:{desk.config.websub.port}/second"
     own = msgspec.structs.replace(desk.config, websub=WebSubConfig(callback=here, port=desk.config.websub.port))
     async with desk.poller(own):
         again = await desk.hub.confirmed(2)
+        # What the hub delivered elsewhere meanwhile, or not at all, is looked for at once.
+        await desk.origin.wait_for("/feed", 3)
     assert again.callback.startswith(here + "/")
     assert again.fields["hub.topic"] == form.fields["hub.topic"]
 

@@ -226,6 +226,17 @@ def test_an_open_blog_is_polled_at_the_live_interval_whatever_its_hub_does() -> 
     assert interval(open_) == 15
 
 
+def test_after_a_restart_a_feed_that_relied_on_its_hub_is_looked_at_at_once() -> None:
+    proven = websub.judged(active(), announced=True)
+    state = msgspec.structs.replace(QUIET, next_poll_at=NOW + timedelta(seconds=800), subscription=proven)
+    assert schedule.first_poll(FEED, state, NOW, FetchConfig(), 1) == NOW
+    for other in (
+        msgspec.structs.replace(state, subscription=active()),
+        msgspec.structs.replace(state, attempts=2),
+    ):
+        assert schedule.first_poll(FEED, other, NOW, FetchConfig(), 1) == state.next_poll_at
+
+
 def test_a_hint_brings_a_look_forward_within_the_bounds() -> None:
     last = LookSummary(at=NOW, poll_id="p", outcome="unchanged", duration_s=0)
     state = FetchState(generation="g", looks=(last,), next_poll_at=NOW + timedelta(seconds=900))

@@ -114,7 +114,8 @@ def demand(feed: Feed, state: FetchState, now: datetime) -> cadence.Demand:
 def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig, feeds: int) -> datetime:
     """When to look first after a start, of so many feeds that start together.
 
-    What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval.
+    What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval, unless
+    it was planned in reliance on a hub.
     One feed alone is looked at immediately; many are spread out, 50 a second or as many as the budget allows, but
     one that was read before waits no longer than its interval, or ``live_interval`` if that is more.
     """
@@ -123,7 +124,9 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     if state.last_read_at is not None:
         spread = min(spread, max(fetch.live_interval, state.interval))
     due = now + timedelta(seconds=max(0.0, spread) * jitter(feed.id, 0))
-    if state.next_poll_at is not None:
+    # What was announced while nobody listened has to be seen now.
+    missed = websub.announces(state.subscription, now) and not state.attempts
+    if state.next_poll_at is not None and not missed:
         due = max(due, min(state.next_poll_at, now + timedelta(seconds=bounds(feed)[1])))
     if state.retry_after is not None:
         due = max(due, state.retry_after)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import operator
 import math
+import operator
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
@@ -135,7 +135,6 @@ class Watch:
         if self.feed.paused or self.state.state == "gone":
             self._poller.websub.drop(self)
             return
-        self._poller.websub.follow(self)
         now = self._poller.clock()
         self._share(now)
         waiting = self.state.retry_after
@@ -145,6 +144,7 @@ class Watch:
         first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, feeds)
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
         self._allow_hints(now)
+        self._poller.websub.follow(self)
         self._task = asyncio.create_task(self._run(), name=f"feed {self.feed.id}")
 
     async def stop(self) -> None:

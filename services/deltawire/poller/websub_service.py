@@ -119,6 +119,7 @@ class WebSub:
         old, member.subscription = member.subscription, None
         self.unfollow(member)
         if old is not None:
+            self._spawn(self._forget(member))
             self.leave(old)
 
     def leave(self, subscription: Subscription) -> None:
@@ -195,6 +196,11 @@ class WebSub:
             self._warn("websub.failed", member.feed.id, member.subscription, str(error)[:200])
         finally:
             del self._asking[member.feed.id]
+
+    async def _forget(self, member: Member) -> None:
+        # Until that is durable, the next process will unsubscribe once more.
+        with contextlib.suppress(LogError):
+            await member.save()
 
     async def _unsubscribe(self, subscription: Subscription) -> None:
         failure = await websub_hub.ask(
