@@ -104,7 +104,7 @@ async def test_two_hundred_hosts_that_drip_leave_their_places_to_the_others(monk
             task.cancel()
         await asyncio.gather(*dripping, return_exceptions=True)
     # Every place is free again, once.
-    assert site._places._value == CONCURRENT_FETCHES
+    assert site._places.free == CONCURRENT_FETCHES
 
 
 async def hold(site: Gates, url: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -27,6 +28,10 @@ ACCEPT = (
     "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
 )
 NO_VALIDATORS = Validators()
+_ADDRESSES = 32_768
+"""URLs of which it is remembered what was found out by taking them apart."""
+_WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
+"""The total deadline is that of ``fetch``, with all redirects; a second one for each request costs a timer."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 
@@ -98,8 +103,8 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(addresses.fetched(url))
-    own = asked if home == url else variables.expand(addresses.fetched(home))[0]
+    asked, values = variables.expand(_address(url))
+    own = asked if home == url else variables.expand(_address(home))[0]
     here = _checked(asked)
     permanent: str | None = None
     lasting = True
@@ -109,6 +114,7 @@ async def _fetch(
         conditions = _conditions(validators) if validators.target == target else {}
         async with session.get(
             here,
+            timeout=_WITHIN,
             headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
             allow_redirects=False,
             auto_decompress=False,
@@ -117,13 +123,13 @@ async def _fetch(
             if response.status in _REDIRECTS:
                 there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
-                permanent = variables.conceal(there, values) if lasting else permanent
+                permanent = _shown(there, values) if lasting else permanent
                 wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
                 here = there
                 continue
             if response.status == 304 and not conditions:
                 raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
-            fetched = await _conclude(response, config, variables.conceal(here, values), target, clock, cut)
+            fetched = await _conclude(response, config, _shown(here, values), target, clock, cut)
             return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
     raise FetchRefused("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
@@ -205,6 +211,7 @@ def _conditions(validators: Validators) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@lru_cache(_ADDRESSES)
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -273,6 +280,19 @@ def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
     return Failure(cause="protocol", detail=f"{host} sent an answer that is not HTTP, or headers beyond all bounds")
 
 
+_address = lru_cache(_ADDRESSES)(addresses.fetched)
+
+
+@lru_cache(_ADDRESSES)
+def _plain(url: str) -> str:
+    return variables.conceal(url, {})
+
+
+def _shown(url: str, values: Mapping[str, str]) -> str:
+    return variables.conceal(url, values) if values else _plain(url)
+
+
+@lru_cache(_ADDRESSES)
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from deltawire.config import FetchConfig
@@ -62,6 +63,45 @@ class _Host:
         return max(usual, min(max(slowed, self.delay), LONGEST_GAP))
 
 
+class _Places:
+    """The places of fetches that are not slow yet. Only while all are taken is there a timer, one for all of them."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._since: dict[object, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def free(self) -> int:
+        return CONCURRENT_FETCHES - len(self._since)
+
+    async def take(self) -> object:
+        if self._free.locked():
+            self._sweep()
+        await self._free.acquire()
+        place = object()
+        self._since[place] = asyncio.get_running_loop().time()
+        return place
+
+    def leave(self, place: object) -> None:
+        if self._since.pop(place, None) is not None:
+            self._free.release()
+
+    def _sweep(self) -> None:
+        """Take the places of those that have become slow, the oldest first; again when the next one has."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for place, since in list(self._since.items()):
+            if since + SLOW_AFTER > loop.time():
+                break
+            self.leave(place)
+        if self._free.locked() and self._since:
+            oldest = next(iter(self._since.values()))
+            self._timer = loop.call_at(oldest + SLOW_AFTER, self._sweep)
+
+
 class Gates:
     """Every fetch passes the gate of its host first: those that wait for a slow host keep no other host waiting."""
 
@@ -70,7 +110,7 @@ class Gates:
         self._gap = 1 / fetch.per_host_rate if fetch.per_host_rate else 0.0
         self._total_gap = 1 / fetch.max_requests_per_second if fetch.max_requests_per_second else 0.0
         self._next_start = 0.0
-        self._places = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._places = _Places()
         self._open = asyncio.Semaphore(OPEN_FETCHES)
         self._hosts: dict[str, _Host] = {}
 
@@ -82,28 +122,14 @@ class Gates:
         try:
             async with host.connections:
                 await self._turn(host)
-                async with self._open, self._place():
-                    yield
+                async with self._open:
+                    place = await self._places.take()
+                    try:
+                        yield
+                    finally:
+                        self._places.leave(place)
         finally:
             host.users -= 1
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        await self._places.acquire()
-        held = True
-
-        def leave() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._places.release()
-
-        slow = asyncio.get_running_loop().call_later(SLOW_AFTER, leave)
-        try:
-            yield
-        finally:
-            slow.cancel()
-            leave()
 
     async def _turn(self, host: _Host) -> None:
         now = asyncio.get_running_loop().time()
@@ -143,9 +169,14 @@ class Gates:
         }
 
     def _host(self, url: str) -> _Host:
-        return self._hosts.setdefault(host_of(url), _Host(self._connections))
+        name = host_of(url)
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host(self._connections)
+        return host
 
 
+@lru_cache(32_768)
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
     try:
