@@ -45,7 +45,10 @@ def mistakes(config: Config) -> Found:
 
 def url_mistake(url: str) -> str | None:
     """What is wrong with the address of a feed or a channel."""
-    parts = urlsplit(re.sub(r"\$\{\w+\}", "x", url))
+    try:
+        parts = urlsplit(re.sub(r"\$\{\w+\}", "x", url))
+    except ValueError:
+        return "is no URL: the brackets of its host are wrong"
     if parts.scheme not in ("http", "https"):
         return f"must begin with http:// or https://, not {parts.scheme or url[:20]!r}"
     return None if parts.hostname else "names no host"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from deltawire import config_rules, telemetry, wanted
+from deltawire.cli.feeds_import import import_feeds
 from deltawire.cli.main import Failure, Misuse
 from deltawire.health import health
 from deltawire.log.engines import open_log
@@ -27,6 +28,8 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
                 await _list(log, topics, feeds, arguments)
             case "add":
                 await _add(log, topics, feeds, arguments)
+            case "import":
+                await import_feeds(log, topics, feeds, arguments, datetime.now(UTC))
             case "remove":
                 await _remove(log, topics, _one(feeds, arguments.id), settings)
             case action:
