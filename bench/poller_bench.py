@@ -19,7 +19,6 @@ import os
 import ssl
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -41,13 +40,16 @@ from deltawire.log.topics import Topics
 from deltawire.model import Feed, FetchState
 from deltawire.poller.fetch import utc_now
 from deltawire.poller.guard import Guard
-from deltawire.poller.watch import Poller, Watch
+from deltawire.poller.shared import Poller
+from deltawire.poller.watch import Watch
 
 CONCURRENCY = 64
 HOSTS = 50
 READER = "reader==3.26"
 OUR_CORE, ORIGINS_CORE = 0, 1
-FETCH = FetchConfig(allow_private_networks=True, per_host_rate=0, per_host_connections=CONCURRENCY, respect_robots=False)
+FETCH = FetchConfig(
+    allow_private_networks=True, per_host_rate=0, per_host_connections=CONCURRENCY, respect_robots=False
+)
 
 
 class Cost(NamedTuple):
@@ -241,7 +243,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--feeds", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--reader-feeds", type=int, default=100, help="reader takes 0.1 s CPU for each; 0 leaves it out")
+    parser.add_argument(
+        "--reader-feeds", type=int, default=100, help="reader takes 0.1 s CPU for each; 0 leaves it out"
+    )
     parser.add_argument("--places", type=int, default=len(PLACES))
     parser.add_argument("--only", choices=(NOT_MODIFIED, SAME, CHANGED), help="for a profiler: one kind of look")
     parser.add_argument("--reader-python", type=Path, help="an interpreter that has reader, instead of a new one")

@@ -30,7 +30,7 @@ from deltawire.poller.outcome import Failure, Fetched, Validators, mend
 from deltawire.poller.schedule import jitter
 from deltawire.poller.series_decide import Decision, decide, has_news
 from deltawire.poller.series_links import Candidate, candidates
-from deltawire.poller.watch import Poller
+from deltawire.poller.shared import Poller
 
 logger = structlog.get_logger()
 

@@ -24,7 +24,8 @@ from deltawire.poller import look as looks
 from deltawire.poller import series
 from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
-from deltawire.poller.watch import Poller, Watch
+from deltawire.poller.shared import Poller
+from deltawire.poller.watch import Watch
 
 logger = structlog.get_logger()
 
