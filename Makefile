@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka jars kcat browser postgres chaos lint lock bench clean
+.PHONY: help install demo test kafka jars kcat feedparser-suite browser postgres chaos fuzz lint lock bench press clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,11 +26,15 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: install ## the whole pipeline on three invented live blogs; prints the address of the page
 	$(BIN)/deltawire demo
 
-test: install browser postgres jars kcat ## every test, with the services they need
+test: install browser postgres jars kcat feedparser-suite ## every test, with the services they need
 	$(BIN)/pytest
 
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
 	@PYTHONPATH=tests exec $(BIN)/python -m support.broker
+
+press: install ## play random misbehaving blogs: SEEDS=2 FORMAT=rss MISBEHAVIOUR=window+noise SEED=7 BLOGS=1000
+	@PYTHONPATH=tests $(BIN)/python -m press.harness $(if $(FORMAT),--format $(FORMAT)) $(if $(MISBEHAVIOUR),--misbehaviour $(MISBEHAVIOUR)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BLOGS),--blogs $(BLOGS)) $(if $(STEPS),--steps $(STEPS))
 
 bench: install ## figures, as ratios to a baseline of the same run
 	@for file in bench/*_bench.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -42,6 +46,9 @@ lint: install ## ruff and mypy --strict
 
 chaos: install postgres jars ## the long versions of the fault tests: minutes, not seconds
 	$(BIN)/pytest -m chaos
+
+fuzz: install ## damaged documents through every reader, for MINUTES=30: exceptions, hangs
+	@PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 postgres:
 	@PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; command -v initdb >/dev/null && exit 0; \
@@ -57,6 +64,16 @@ jars: install
 	    echo "make test: installing Java and Maven" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jre-headless maven >/dev/null; \
 	  fi
 	@PYTHONPATH=tests $(BIN)/python -m support.broker --jars
+
+# feedparser's own test documents, which only its source distribution has: by the version and the hash that are locked.
+SUITE := var/feedparser
+feedparser-suite: install
+	@version=$$(sed -n 's/^feedparser==\([^ ]*\).*/\1/p' requirements-dev.txt); \
+	  test -f $(SUITE)/feedparser-$$version.tar.gz && exit 0; \
+	  mkdir -p $(SUITE) && sed -n '/^feedparser==/,/[^\\]$$/p' requirements-dev.txt > $(SUITE)/wanted.txt && \
+	  $(BIN)/python -m pip download -q --disable-pip-version-check --no-deps --no-binary feedparser --require-hashes \
+	    -d $(SUITE) -r $(SUITE)/wanted.txt || \
+	  { echo "make test: the source distribution of feedparser could not be fetched from the package index; its documents are a test" >&2; exit 1; }
 
 # Only one test needs it, and says so where it is skipped.
 kcat:

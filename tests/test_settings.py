@@ -61,10 +61,27 @@ def test_the_file_of_the_contract_holds_the_defaults(tmp_path: Path) -> None:
     assert settings.config.feeds[0].tags == ("world",)
 
 
-def test_a_series_is_warned_about_until_it_is_followed(tmp_path: Path) -> None:
-    (warning,) = loaded(tmp_path, CONTRACT).warnings
-    assert warning.where.endswith("deltawire.toml:25")
-    assert "series europe" in warning.message
+def test_a_series_is_no_reason_for_a_warning(tmp_path: Path) -> None:
+    assert loaded(tmp_path, CONTRACT).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "mend"),
+    [
+        ('match = "/a(/"', "series[0].match: is no regular expression"),
+        ('match = "***"', "series[0].match: holds no word"),
+        ('match = "live"\nkeep = 0', "series[0].keep: must be 1 or more"),
+        ('match = "live"\ninterval = 0', "series[0].interval: the interval must lie between"),
+        ('match = "live"\nid = "desk"', "series[0].id: 'desk' is a feed too"),
+        (f'match = "live"\nid = "{"a" * 71}"', "series[0].id: is longer than 70 characters"),
+    ],
+)
+def test_mistakes_in_a_series_are_told(tmp_path: Path, keys: str, mend: str) -> None:
+    head = "" if "\nid" in keys else 'id = "europe"\n'
+    feed = '[[feeds]]\nid = "desk"\nurl = "https://news.example/desk"\n'
+    with pytest.raises(ConfigError) as error:
+        loaded(tmp_path, f'{feed}[[series]]\n{head}url = "https://news.example/europe"\n{keys}\n')
+    assert mend in str(error.value)
 
 
 def test_every_mistake_is_told_at_once_with_its_line_and_its_mend(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 import structlog
 
-from deltawire.telemetry import configure_logging, redact
+from deltawire.telemetry import configure_logging, redact, redact_text
 
 
 @pytest.fixture
@@ -71,3 +71,8 @@ def test_what_a_library_says_is_a_json_line_once_a_minute(lines: io.StringIO) ->
     # The Kafka client tries again by itself: what it calls an error is none of the operator's yet.
     assert (first["level"], first["detail"]) == ("info", "no connection to node 0")
     assert (second["level"], second["library"]) == ("error", "other")
+
+
+def test_a_text_keeps_its_urls_without_their_secrets() -> None:
+    assert redact_text("see https://u:pw@example.org/a?key=1, twice") == "see https://example.org/a twice"
+    assert redact_text("http://[::1 is none") == "(no URL) is none"

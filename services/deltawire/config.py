@@ -44,6 +44,8 @@ class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
     live_interval: float = 15
     timeout: float = 30
     max_bytes: int = 16 * 1024 * 1024
+    max_requests_per_second: float = 0.0
+    respect_robots: bool = True
     user_agent: str = "deltawire/0.1 (live blog change events; set fetch.user_agent to name a contact)"
 
 
@@ -70,7 +72,28 @@ class OpsConfig(msgspec.Struct, frozen=True, kw_only=True):
     start_timeout: float = 60
 
 
-FormatName = Literal["auto", "rss", "atom", "jsonfeed", "jsonld", "guardian-capi", "plain-text"]
+class WebSubConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``callback`` is the public URL under which hubs reach ``host`` and ``port``; null: no WebSub."""
+
+    callback: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8081
+
+
+FormatName = Literal[
+    "auto",
+    "rss",
+    "atom",
+    "jsonfeed",
+    "guardian-capi",
+    "guardian-page",
+    "guardian-poll",
+    "amp",
+    "liveblog-html",
+    "microdata",
+    "jsonld",
+    "plain-text",
+]
 
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +106,19 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A blog that starts anew at another address. ``interval`` is between two looks at ``url``, ``keep`` how many of
+    its newest blogs are polled at all; the rest is what its feeds are given.
+    """
+
     id: str
     url: str
     match: str
+    interval: float = 120
+    keep: int = 10
+    format: FormatName = "auto"
+    min_interval: float = 10
+    max_interval: float = 900
+    tags: tuple[str, ...] = ()
 
 
 class RuleConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +161,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: DeadLettersConfig = DeadLettersConfig()
     gateway: GatewayConfig = GatewayConfig()
     ops: OpsConfig = OpsConfig()
+    websub: WebSubConfig = WebSubConfig()
     feeds: tuple[FeedConfig, ...] = ()
     series: tuple[SeriesConfig, ...] = ()
     rules: tuple[RuleConfig, ...] = ()

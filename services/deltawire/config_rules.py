@@ -9,11 +9,15 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig
+from deltawire import patterns
+from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig, SeriesConfig
 from deltawire.model import LONGEST_INTERVAL_S
 from deltawire.toml_lines import Path
 
 FEED_ID = re.compile(r"[a-z0-9-]+")
+SERIES_ID = 70
+"""Characters of the id of a series at most: a feed's id adds a date and, where need be, a digest."""
+
 _BROKER = r"(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}"
 _KAFKA = re.compile(rf"kafka://({_BROKER}(?:,{_BROKER})*)/?")
 Found = Iterator[tuple[Path, str]]
@@ -23,11 +27,15 @@ def mistakes(config: Config) -> Found:
     """Each mistake: the key it stands at, and a sentence with the mend."""
     yield from _storage(config)
     yield from _numbers(config)
+    yield from _websub(config)
     yield from _unique("feeds", [f.id for f in config.feeds])
+    yield from _unique("series", [s.id for s in config.series])
     yield from _unique("rules", [r.id for r in config.rules])
     yield from _unique("channels", [c.id for c in config.channels])
     for index, feed in enumerate(config.feeds):
         yield from _feed(("feeds", index), feed)
+    for index, series in enumerate(config.series):
+        yield from _series(("series", index), series, {f.id for f in config.feeds})
     for index, channel in enumerate(config.channels):
         yield from _channel(("channels", index), channel)
     channels = {c.id for c in config.channels} | {"log"}
@@ -35,16 +43,12 @@ def mistakes(config: Config) -> Found:
         yield from _rule(("rules", index), rule, channels)
 
 
-def warnings(config: Config) -> Found:
-    """What is right but will not do what one might expect."""
-    for index, series in enumerate(config.series):
-        message = f"series {series.id} is not followed by this version; name each of its blogs under [[feeds]]"
-        yield ("series", index), message
-
-
 def url_mistake(url: str) -> str | None:
     """What is wrong with the address of a feed or a channel."""
-    parts = urlsplit(re.sub(r"\$\{\w+\}", "x", url))
+    try:
+        parts = urlsplit(re.sub(r"\$\{\w+\}", "x", url))
+    except ValueError:
+        return "is no URL: the brackets of its host are wrong"
     if parts.scheme not in ("http", "https"):
         return f"must begin with http:// or https://, not {parts.scheme or url[:20]!r}"
     return None if parts.hostname else "names no host"
@@ -129,8 +133,9 @@ def _numbers(config: Config) -> Found:
     for key, value in positive.items():
         if not 0 < value < math.inf:
             yield key, f"must be more than 0 and finite, not {value}"
-    if not 0 <= config.fetch.per_host_rate < math.inf:
-        yield ("fetch", "per_host_rate"), f"must be 0 (no limit) or more, not {config.fetch.per_host_rate}"
+    for name in ("per_host_rate", "max_requests_per_second"):
+        if not 0 <= getattr(config.fetch, name) < math.inf:
+            yield ("fetch", name), f"must be 0 (no limit) or more, not {getattr(config.fetch, name)}"
     if not 0 <= config.ops.start_timeout < math.inf:
         yield ("ops", "start_timeout"), f"must be 0 (do not wait) or more, not {config.ops.start_timeout}"
     if config.dead_letters.max_consecutive < 0:
@@ -141,6 +146,16 @@ def _numbers(config: Config) -> Found:
     for section, port in (("gateway", config.gateway.port), ("ops", config.ops.port)):
         if not 0 <= port <= 65535:
             yield (section, "port"), f"must be 0 to 65535, not {port}"
+
+
+def _websub(config: Config) -> Found:
+    if config.websub.callback is not None:
+        if message := url_mistake(config.websub.callback):
+            yield ("websub", "callback"), message
+        elif {"?", "#"} & set(config.websub.callback):
+            yield ("websub", "callback"), "must end with its path, without ? and #: each feed's own part follows it"
+    if not 1 <= config.websub.port <= 65535:
+        yield ("websub", "port"), f"must be 1 to 65535, not {config.websub.port}"
 
 
 def _unique(section: str, ids: list[str]) -> Found:
@@ -156,6 +171,23 @@ def _feed(key: Path, feed: FeedConfig) -> Found:
         yield (*key, "url"), message
     if message := interval_mistake(feed.min_interval, feed.max_interval):
         yield (*key, "max_interval"), message
+
+
+def _series(key: Path, series: SeriesConfig, feeds: set[str]) -> Found:
+    if (message := feed_id_mistake(series.id)) or len(series.id) > SERIES_ID:
+        yield (*key, "id"), message or f"is longer than {SERIES_ID} characters: the ids of its feeds are made of it"
+    elif series.id in feeds:
+        yield (*key, "id"), f"{series.id!r} is a feed too; rules could not tell them apart"
+    if message := url_mistake(series.url):
+        yield (*key, "url"), message
+    if message := patterns.mistake(series.match):
+        yield (*key, "match"), message
+    if message := interval_mistake(series.interval, series.interval):
+        yield (*key, "interval"), message
+    if message := interval_mistake(series.min_interval, series.max_interval):
+        yield (*key, "max_interval"), message
+    if series.keep < 1:
+        yield (*key, "keep"), f"must be 1 or more, not {series.keep}"
 
 
 def _channel(key: Path, channel: ChannelConfig) -> Found:

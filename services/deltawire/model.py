@@ -5,6 +5,7 @@ Everything here is immutable and knows nothing of I/O. Times are aware datetimes
 
 from __future__ import annotations
 
+import datetime as dt
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -18,6 +19,12 @@ Significance = Literal["cosmetic", "minor", "substantive", "unclassified"]
 
 COPY_TOLERANCE = timedelta(seconds=2)
 """Between the times of two copies: clocks of one origin's servers, and the one-second grain of HTTP dates."""
+
+REVERSAL_LOOKS = 3
+"""Looks on end at one earlier state after which the differ believes that the source went back to it."""
+
+DOUBTFUL = 4
+"""Times as many, where a modification time or a header says as well that the copy is older."""
 
 LONGEST_AGE_S = 31_536_000.0
 """An Age beyond a year is a mistake or an attack; it counts as a year."""
@@ -68,7 +75,9 @@ class FeedMeta(msgspec.Struct, frozen=True, kw_only=True):
     """What a document says about the blog as a whole.
 
     ``live`` is true or false only where the format has an end signal that can be trusted, else null.
-    ``order`` and ``time_zone`` say how the document was understood (``check`` shows them).
+    ``order`` and ``time_zone`` say how the document was understood (``check`` shows them). ``poll_hint_s`` is how
+    many seconds the document says that looking again is useless (RSS ``ttl``, ``sy:update*``); ``skip_hours`` (UTC)
+    and ``skip_days`` (``monday`` …) are when it says that nothing is published.
     """
 
     title: str | None = None
@@ -77,6 +86,9 @@ class FeedMeta(msgspec.Struct, frozen=True, kw_only=True):
     live: bool | None = None
     order: Literal["newest-first", "oldest-first", "unordered"] = "newest-first"
     time_zone: str | None = None
+    poll_hint_s: float | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[str, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +129,9 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed that is wanted: the value of a record of the ``feeds`` topic, keyed by ``id``.
 
     ``generation`` changes when the feed is added again, which starts a new epoch. Intervals are seconds.
-    ``origin`` says who wants it; ``seed`` is the digest of the configuration it was seeded from.
+    ``origin`` says who wants it; ``seed`` is the digest of the configuration it was seeded from. Within a series,
+    ``continues`` is the feed that this one follows, ``continued_by`` the one that follows it: it is no longer assumed
+    to be open.
     """
 
     id: str
@@ -127,6 +141,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     max_interval: float = 900
     tags: tuple[str, ...] = ()
     series: str | None = None
+    continues: str | None = None
+    continued_by: str | None = None
     paused: bool = False
     generation: str = ""
     origin: Literal["config", "command"] = "command"
@@ -140,6 +156,8 @@ class FeedRef(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     tags: tuple[str, ...] = ()
     series: str | None = None
+    continues: str | None = None
+    continued_by: str | None = None
     generation: str = ""
 
 
@@ -235,6 +253,69 @@ class LookSummary(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
 
+class Hints(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a document says about when to look at it again, as in FeedMeta."""
+
+    poll_hint_s: float | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[str, ...] = ()
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the validators of a feed are believed.
+
+    ``not_modified`` counts the 304s since the last complete answer, which came at ``full_at``. They are
+    not sent before ``mistrusted_until``, after a 304 that cannot have
+    been true; ``caught`` is how often that was seen since they last proved right.
+    """
+
+    not_modified: int = 0
+    full_at: datetime | None = None
+    mistrusted_until: datetime | None = None
+    caught: int = 0
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Where permanent redirects (301, 308) lead, how many looks in a row said so, and since when."""
+
+    url: str
+    looks: int
+    since: datetime
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How often a feed changes: its changes, each weighing less the longer ago it was, as of ``at``.
+
+    ``counts`` has one such sum for each of the poller's time constants, ``hours`` one for each hour of the day (UTC).
+    """
+
+    since: datetime | None = None
+    at: datetime | None = None
+    counts: tuple[float, ...] = ()
+    hours: tuple[float, ...] = ()
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A subscription to what a document offers by WebSub (W3C REC, 23 January 2018).
+
+    ``callback`` is where the hub is to deliver, an address that nobody can guess; ``secret`` signs what it delivers.
+    Both are told to the hub only. ``since`` is when the offer was seen, ``asked_at`` when the hub was last asked,
+    ``attempts`` how often without a confirmation; ``due`` is when to ask it (again). ``lease_until`` is until when the
+    hub has confirmed to deliver. ``proven`` says that the last change was announced by a delivery.
+    """
+
+    hub: str
+    topic: str
+    callback: str
+    secret: str
+    since: datetime
+    due: datetime
+    asked_at: datetime | None = None
+    attempts: int = 0
+    lease_until: datetime | None = None
+    proven: bool = False
+
+
 class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     """What a poller must not forget of a feed: a record of the ``fetch-state`` topic, keyed by feed id.
 
@@ -242,6 +323,10 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     it came from, and are sent back byte for byte, to the URL whose digest is ``target`` if that was not the feed's
     own (a redirect). ``owed`` is how many more unchanged looks are to be written. ``copy_date`` is the Date of the
     last copy, ``copy_time`` when the newest copy so far was made; ``behind`` while older ones are served.
+    ``format`` is what the document was last read as; ``cause`` is why the last look failed, null if it did not.
+    ``moved_to`` is where the feed has moved for good, checked against its own URL at ``move_checked_at``; ``move``
+    is a move that is not confirmed yet. ``hints`` is what the document says about when to look; ``subscription`` is
+    to its hub, if it has one and WebSub is on.
     """
 
     generation: str
@@ -268,3 +353,41 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 0
     problems: tuple[Problem, ...] = ()
     looks: tuple[LookSummary, ...] = ()
+    format: str | None = None
+    cause: str | None = None
+    trust: Trust = Trust()
+    move: Move | None = None
+    moved_to: str | None = None
+    move_checked_at: datetime | None = None
+    rhythm: Rhythm = Rhythm()
+    hints: Hints = Hints()
+    subscription: Subscription | None = None
+    continued_by: str | None = None
+
+
+class Blog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A blog that a series has found. ``key`` stands for its address, ``feed`` is null if it is not followed.
+
+    ``rested`` once the series has paused it, which it does only once.
+    """
+
+    key: str
+    found_at: datetime
+    feed: str | None = None
+    date: dt.date | None = None
+    rested: bool = False
+
+
+class SeriesState(msgspec.Struct, frozen=True, kw_only=True):
+    """What must not be forgotten of a series: a record of the ``series`` topic, keyed by its id.
+
+    ``blogs`` are those found so far. ``outcome`` is that of the last look: ``ok``,
+    ``no-match``, or why it failed; ``detail`` the sentence to it, ``since`` when it began.
+    """
+
+    url: str
+    blogs: tuple[Blog, ...] = ()
+    outcome: str = "new"
+    detail: str | None = None
+    since: datetime | None = None
+    retry_after: datetime | None = None

@@ -73,8 +73,7 @@ def load(path: str | None = None, environ: Mapping[str, str] = os.environ, *, le
         loader.mistakes = [m for m in loader.mistakes if m not in loader.unset]
     if loader.mistakes:
         raise ConfigError(sorted(loader.mistakes, key=lambda m: loader.line(m)))
-    warnings = [Mistake(where=loader.where(key), message=m) for key, m in config_rules.warnings(config)]
-    return Settings(config=config, origins=loader.origins(tree), path=path, warnings=(*loader.warnings, *warnings))
+    return Settings(config=config, origins=loader.origins(tree), path=path, warnings=tuple(loader.warnings))
 
 
 def _read(path: str | None) -> tuple[str, dict[str, Any]]:

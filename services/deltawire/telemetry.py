@@ -7,6 +7,7 @@ URLs appear through ``redact``.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Any, TextIO
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +22,18 @@ registry = CollectorRegistry()
 
 polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
 poll_seconds = Histogram("deltawire_poll_duration_seconds", "Duration of a look", registry=registry)
+readings = Counter(
+    "deltawire_readings", "Documents read, by where: loop, thread or worker (a process)", ["where"], registry=registry
+)
+readers_killed = Counter(
+    "deltawire_readers_killed", "Reader processes that broke a bound or died, by reason", ["reason"], registry=registry
+)
+segments = Counter(
+    "deltawire_segments",
+    "Raw segments of documents (items, blocks, updates), by whether their reading was known",
+    ["outcome"],
+    registry=registry,
+)
 feeds_gauge = Gauge("deltawire_feeds", "Feeds, by state", ["state"], registry=registry)
 events = Counter("deltawire_events", "Change events, by type", ["type"], registry=registry)
 decisions = Counter("deltawire_decisions", "Decisions without an event, by reason", ["reason"], registry=registry)
@@ -52,6 +65,12 @@ restarts = Counter(
     ["service"],
     registry=registry,
 )
+websub = Counter(
+    "deltawire_websub",
+    "WebSub: what was asked of hubs and what came from them, by outcome",
+    ["outcome"],
+    registry=registry,
+)
 subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
 open_transaction = Gauge(
     "deltawire_log_open_transaction_seconds",
@@ -69,6 +88,21 @@ def redact(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+_URL = re.compile(r"[a-z]+://[^\s'\"<>]+")
+
+
+def redact_text(text: str) -> str:
+    """A text for people, its URLs without credentials and query; what only looks like a URL is left out."""
+
+    def shown(match: re.Match[str]) -> str:
+        try:
+            return redact(match[0])
+        except ValueError:
+            return "(no URL)"
+
+    return _URL.sub(shown, text)
 
 
 def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:

@@ -22,6 +22,8 @@ def expand(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str, dict
         MissingVariable: one of them is not set.
     """
     values: dict[str, str] = {}
+    if "${" not in url:
+        return url, values
 
     def value_of(match: re.Match[str]) -> str:
         name = match[1]

@@ -58,7 +58,7 @@ def generation(now: datetime) -> str:
 def seeded(wanted: Mapping[str, Feed], configured: Iterable[FeedConfig], now: datetime) -> list[Feed]:
     """The feeds to write so that the configuration holds: new ones, and those whose configuration was edited.
 
-    What commands changed since (paused, say) stays unless the configuration itself changed.
+    What commands changed since stays unless the configuration itself changed; paused, and linked in a series, it stays.
     """
     changed: list[Feed] = []
     for config in configured:
@@ -74,6 +74,9 @@ def seeded(wanted: Mapping[str, Feed], configured: Iterable[FeedConfig], now: da
                 min_interval=config.min_interval,
                 max_interval=config.max_interval,
                 tags=config.tags,
+                series=before.series if before else None,
+                continues=before.continues if before else None,
+                continued_by=before.continued_by if before else None,
                 paused=before.paused if before else False,
                 generation=before.generation if before else generation(now),
                 origin="config",

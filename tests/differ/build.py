@@ -24,6 +24,7 @@ from deltawire.model import (
     Observation,
     Reading,
     Retired,
+    Tombstone,
     Unchanged,
 )
 
@@ -40,16 +41,18 @@ def entry(name: str, text: str = "", *, minute: int | None = None, **fields: Any
 
 
 class Desk:
-    """A differ with its memory: feed it looks, get events."""
+    """A differ with its memory: feed it looks, get events. ``dated``: answers carry an honest Date."""
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, *, dated: bool = False) -> None:
         self.policy = policy or Policy()
+        self.dated = dated
         self.state: FeedState | None = None
         self.known: dict[str, Known] = {}
         self.events: list[Event] = []
         self.outcome: Outcome | None = None
         self.tick = 0
         self.generation = "g1"
+        self.links: dict[str, str] = {}
         self.digest = ""
 
     def look(self, observation: Observation) -> list[Event]:
@@ -69,7 +72,7 @@ class Desk:
         began = START + timedelta(hours=1, seconds=self.tick)
         return {
             "poll_id": hashlib.sha256(str(self.tick).encode()).hexdigest()[:32],
-            "feed": FeedRef(id="blog", url="https://blog.test/", generation=self.generation),
+            "feed": FeedRef(id="blog", url="https://blog.test/", generation=self.generation, **self.links),
             "poller": "p1",
             "began_at": began,
             "fetched_at": began + timedelta(milliseconds=200),
@@ -85,7 +88,8 @@ class Desk:
         version: int = 1,
         cache: CacheInfo | None = None,
         aside: tuple[int, ...] = (),
-        order: Literal["newest-first", "unordered"] = "newest-first",
+        tombstones: tuple[Tombstone, ...] = (),
+        order: Literal["newest-first", "oldest-first", "unordered"] = "newest-first",
     ) -> Document:
         """A look whose document shows the entries, newest first."""
         reading = Reading(
@@ -95,16 +99,22 @@ class Desk:
             coverage=coverage,
             entries=tuple(entries),
             aside=aside,
+            tombstones=tombstones,
         )
         self.digest = hashlib.sha256(msgspec.json.encode(reading)).hexdigest()
-        return Document(**self._common(), reading=reading, digest=self.digest, cache=cache or CacheInfo())
+        common = self._common()
+        return Document(**common, reading=reading, digest=self.digest, cache=cache or self._cache(common))
 
     def show(self, *entries: Entry, **options: Any) -> list[Event]:
         return self.look(self.document(entries, **options))
 
     def again(self, *, cache: CacheInfo | None = None) -> list[Event]:
         """An unchanged look."""
-        return self.look(Unchanged(**self._common(), digest=self.digest, cache=cache or CacheInfo()))
+        common = self._common()
+        return self.look(Unchanged(**common, digest=self.digest, cache=cache or self._cache(common)))
+
+    def _cache(self, common: dict[str, Any]) -> CacheInfo:
+        return CacheInfo(date=common["fetched_at"].replace(microsecond=0)) if self.dated else CacheInfo()
 
     def fail(self, attempts: int, *, ever_read: bool = True) -> list[Event]:
         common = self._common()

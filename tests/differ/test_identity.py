@@ -54,7 +54,7 @@ def test_a_source_id_on_several_entries_is_no_identity() -> None:
     memory = known(b, a)
     assert len(memory) == 2
     assert ids(memory, a, b) == [*memory][::-1]
-    assert match({}, (a, b)).repeated == {"page"}
+    assert [reason for reason, _ in match({}, (a, b)).notes] == ["repeated-id"]
 
 
 def test_an_id_is_the_same_wherever_the_entry_is_first_seen() -> None:

@@ -20,7 +20,7 @@ class Blog(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.desk = Desk()
+        self.desk = Desk(dated=True)
         self.posts: list[Entry] = []
         self.gone: list[Entry] = []
         self.number = 0

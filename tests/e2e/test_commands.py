@@ -79,7 +79,9 @@ async def test_feeds_are_added_paused_resumed_and_removed_while_it_runs(folder: 
         assert "already followed" in sentence
         assert await folder.command("feeds", "pause", "new") == (0, "", "")
         status, listing, _ = await folder.command("feeds", "list", "--json")
-        assert (status, orjson.loads(listing)["state"]) == (0, "paused")
+        listed = orjson.loads(listing)
+        assert (status, listed["state"], listed["health"]) == (0, "paused", "paused")
+        assert 1 <= len(listed["looks"]) <= 10
         assert await folder.command("feeds", "resume", "new") == (0, "", "")
         assert await folder.command("feeds", "remove", "new") == (0, "", "")
         await until_seen(folder, "new", "deltawire.feed.ended")

@@ -183,10 +183,7 @@ def test_the_cut_search_answer_is_refused_with_the_block_it_ends_in() -> None:
 
 def test_formats_that_have_no_adapter_yet_are_refused() -> None:
     for name in (
-        "guardian-dcr/nasa_2021-02-19.fetched-2021-02-22.json",
         "superdesk/client_blogs_posts.page1.json",
         "quintype/story_live-blog_2020-07-21.json",
-        "amp/live-blog.amp.html",
-        "html/express_royals_2024-07-18.entries.html",
     ):
         assert refusal(corpus(name))[0] == "not-a-live-blog"

@@ -11,6 +11,8 @@ from deltawire.formats.base import Raw
 from deltawire.formats.content import CONTENT_VERSION
 from deltawire.formats.registry import FORMATS, MAX_BYTES, detect, read
 from formats.docs import ATOM, JSON_FEED, RSS, URL, blog, capi, page, read_doc, refusal
+from formats.guardian_docs import dcr, dcr_block
+from formats.page_docs import MIRROR_ENTRIES, amp, listed, microdata, poll, polled_block
 
 TEXT = "Storm – live\n\n1.05pm GMT One.\n\n12.13pm GMT Two.\n\n9.00am GMT It’s Tuesday, 4 March 2025."
 DOCUMENTS: dict[str, Any] = {
@@ -19,6 +21,11 @@ DOCUMENTS: dict[str, Any] = {
     "jsonfeed": JSON_FEED,
     "jsonld": page(blog()),
     "guardian-capi": capi(blocks={"body": []}),
+    "guardian-page": dcr(dcr_block(2), dcr_block(1)),
+    "guardian-poll": poll(polled_block(9)),
+    "amp": amp(),
+    "liveblog-html": listed(MIRROR_ENTRIES),
+    "microdata": microdata(),
     "plain-text": TEXT,
 }
 

@@ -121,6 +121,21 @@ async def test_a_title_that_changes_is_taken_from_the_event(rig: Desk) -> None:
     await eventually(shown)
 
 
+async def test_health_says_in_words_what_keeps_a_feed_from_being_read(rig: Desk) -> None:
+    look = LookSummary(at=START, poll_id=POLL, outcome="failed", duration_s=0, detail="the robots.txt of it forbids it")
+    blocked = FetchState(
+        generation="g", state="failing", attempts=3, cause="robots", failing_since=START, looks=(look,)
+    )
+    moved = FetchState(generation="g", state="ok", moved_to="https://example.net/new?key=hunter2")
+    await rig.want("blocked", blocked)
+    await rig.want("moved", moved)
+    found = await feeds(rig, 2)
+    assert found["blocked"]["health"] == "blocked"
+    assert found["blocked"]["health_detail"].endswith("the robots.txt of it forbids it")
+    assert (found["moved"]["health"], found["moved"]["moved_to"]) == ("moved", "https://example.net/new")
+    check(found["moved"], "Feed")
+
+
 async def test_no_secret_of_a_feed_leaves_the_gateway(rig: Desk) -> None:
     detail = "https://user:hunter2@example.org/a?key=hunter2 answered 403"
     look = LookSummary(at=START, poll_id=POLL, outcome="failed", duration_s=1, detail=detail)

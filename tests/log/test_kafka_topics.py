@@ -97,13 +97,15 @@ def test_a_plan_changes_nothing_and_apply_makes_what_services_need(
     for _ in range(2):
         status, out, err = deltawire("topics", "plan")
         assert (status, err) == (0, "")
-        assert [line.split()[0] for line in out.splitlines()[:7]] == ["create"] * 7
+        assert [line.split()[0] for line in out.splitlines()[: len(topics.table)]] == ["create"] * len(topics.table)
     assert f"create  {topics.events}: 3 partitions, 1 replicas, cleanup.policy=delete" in out
     assert f"Topic {topics.events}: Describe, DescribeConfigs, Read, Write" in out
     assert f"TransactionalId {config.topic_prefix}.* (prefixed): Describe, Write" in out
-    assert deltawire("topics", "apply")[1].split()[::2] == ["created"] * 7
-    assert deltawire("topics", "apply")[1].split()[::2] == ["ok"] * 7
-    assert [line.split()[0] for line in deltawire("topics", "plan")[1].splitlines()[:7]] == ["ok"] * 7
+    assert deltawire("topics", "apply")[1].split()[::2] == ["created"] * len(topics.table)
+    assert deltawire("topics", "apply")[1].split()[::2] == ["ok"] * len(topics.table)
+    assert [line.split()[0] for line in deltawire("topics", "plan")[1].splitlines()[: len(topics.table)]] == [
+        "ok"
+    ] * len(topics.table)
 
 
 async def test_a_service_does_not_start_on_topics_that_are_missing(kafka: Broker, config: KafkaConfig) -> None:

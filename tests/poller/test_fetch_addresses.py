@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import aiohttp
 import msgspec
 import pytest
 
+from deltawire.poller.fetch import _keepable, fetch
 from deltawire.poller.outcome import MENDS, mend
 from support import origin as sites
-from support.fetching import BODY, bad, good
+from support.fetching import BODY, LOCAL, NOW, bad, good
 from support.origin import Answer, Origin, redirect
 
 
@@ -26,6 +29,82 @@ async def test_six_redirects_and_loops_are_refused(origin: Origin, session: aioh
     origin.serve("/feed", redirect("/feed"))
     assert (await bad(session, origin.url())).cause == "redirect"
     assert len(origin.requests) == 6
+
+
+@pytest.mark.parametrize(
+    ("hops", "kept"),
+    [
+        ((301,), 1),
+        ((308,), 1),
+        ((301, 308, 301), 3),
+        ((301, 302, 301), 1),
+        ((302, 301), None),
+        ((303,), None),
+        ((307,), None),
+        ((), None),
+    ],
+)
+async def test_a_move_for_good_leads_as_far_as_permanent_redirects_do(
+    origin: Origin, session: aiohttp.ClientSession, hops: tuple[int, ...], kept: int | None
+) -> None:
+    for step, status in enumerate(hops):
+        origin.serve(f"/{step}", redirect(f"{step + 1}#part", status))
+    origin.serve(f"/{len(hops)}", Answer(body=BODY))
+    fetched = await good(session, origin.url("/0"))
+    assert fetched.permanent == (None if kept is None else origin.url(f"/{kept}"))
+
+
+async def test_a_move_keeps_no_credentials_and_no_variable(
+    origin: Origin, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DW_KEY", "s3cret")
+    monkeypatch.setenv("DW_OTHER", "hunter2")
+    origin.serve("/feed?key=s3cret", redirect("/new?key=s3cret", 301))
+    origin.serve("/new?key=s3cret", Answer(body=BODY))
+    fetched = await good(session, origin.url("/feed?key=${DW_KEY}").replace("//", "//user:pw@"))
+    assert fetched.permanent == origin.url("/new?key=${DW_KEY}")
+    origin.serve("/feed?key=s3cret", redirect("/${DW_OTHER}", 301))
+    origin.serve("/$%7BDW_OTHER%7D", Answer(body=BODY))
+    assert (await good(session, origin.url("/feed?key=${DW_KEY}"))).permanent is None
+
+
+async def test_validators_of_the_new_place_are_known_as_such_however_it_was_reached(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    origin.serve("/feed", redirect("/new", 301))
+    origin.serve("/new", Answer(body=BODY, etag='"1"'))
+    through = await good(session, origin.url())
+    straight = await fetch(session, LOCAL, origin.url("/new"), through.validators, home=origin.url())
+    assert straight.status == 304
+    origin.serve("/feed", Answer(body=BODY, etag='"1"'))
+    assert (await good(session, origin.url(), through.validators)).status == 200
+
+
+async def test_a_redirect_can_ask_for_a_pause_too(origin: Origin, session: aiohttp.ClientSession) -> None:
+    origin.serve("/feed", Answer(status=301, headers={"Location": "/new", "Retry-After": "120"}))
+    origin.serve("/new", Answer(body=BODY))
+    assert (await good(session, origin.url())).retry_after == NOW + timedelta(seconds=120)
+
+
+async def test_whoever_refuses_is_named_for_the_gate(origin: Origin, session: aiohttp.ClientSession) -> None:
+    async with Origin() as other:
+        other.serve("/feed", Answer(status=429))
+        origin.serve("/feed", redirect(other.url()))
+        assert (await bad(session, origin.url())).refused_by == other.url()
+        other.serve("/feed", Answer(status=404))
+        assert (await bad(session, origin.url())).refused_by is None
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "kept"),
+    [
+        ("https://example.org/", "http://example.org/", False),
+        ("http://example.org/", "https://example.org/", True),
+        ("https://example.org/", "https://example.net/", True),
+    ],
+)
+def test_a_move_from_https_to_http_is_not_kept(here: str, there: str, kept: bool) -> None:
+    assert _keepable(here, there) is kept
 
 
 @pytest.mark.parametrize(
@@ -113,3 +192,16 @@ async def test_a_header_that_is_no_text_does_no_harm(origin: Origin, session: ai
 def test_every_cause_has_a_mend() -> None:
     assert all(mend(cause) == text and len(text) > 4 for cause, text in MENDS.items())
     assert mend("http-502") != mend("http-418")
+
+
+async def test_a_known_blogs_address_is_asked_for_what_can_be_read_best_its_key_filled_in_last(
+    origin: Origin, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUARDIAN_KEY", "k-1")
+    blog = "/sea/live/2025/mar/03/harbour-storm-live?api-key="
+    more = "&show-blocks=all&show-fields=headline,liveBloggingNow,lang&show-tags=contributor"
+    origin.serve(f"{blog}k-1{more}", Answer(body=BODY, etag='"1"'))
+    found = await good(session, origin.url(f"{blog}${{GUARDIAN_KEY}}"))
+    assert (found.body, found.url) == (BODY, origin.url(f"{blog}${{GUARDIAN_KEY}}{more}"))
+    again = await good(session, origin.url(f"{blog}${{GUARDIAN_KEY}}"), found.validators)
+    assert again.status == 304

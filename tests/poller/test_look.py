@@ -18,11 +18,13 @@ from deltawire.model import (
     Feed,
     FeedMeta,
     FetchState,
+    Hints,
     Look,
     Observation,
     Problem,
     Reading,
     Retired,
+    Rhythm,
 )
 from deltawire.poller import look as looks
 from deltawire.poller.look import Conclusion, Readout, conclude, readout
@@ -258,14 +260,14 @@ def test_a_200_without_validators_forgets_the_old_ones() -> None:
     story = Story()
     story.look(fetched("1", validators=Validators(etag='"1"', last_modified="then")), document("a"))
     story.look(fetched("2"), document("b"))
-    assert looks.validators(story.state, READER) == Validators()
+    assert looks.validators(FEED, story.state, READER, story.now) == Validators()
 
 
 def test_a_better_reader_reads_again() -> None:
     story = Story()
     story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
-    assert looks.validators(story.state, READER) == Validators(etag='"1"')
-    assert looks.validators(story.state, "auto:2") == Validators()
+    assert looks.validators(FEED, story.state, READER, story.now) == Validators(etag='"1"')
+    assert looks.validators(FEED, story.state, "auto:2", story.now) == Validators()
     assert not looks.needs_reading(story.state, fetched("1"), READER)
     assert looks.needs_reading(story.state, fetched("1"), "auto:2")
     story.look(fetched("1"), document("a", version=2), "auto:2")
@@ -308,7 +310,7 @@ def test_another_format_reads_again_but_still_waits_as_the_source_asked() -> Non
     story.look(failure("http-429", 429, retry_after=later))
     other = looks.start(msgspec.structs.replace(FEED, format="jsonld"), story.state)
     assert other.retry_after == later
-    assert looks.validators(other, "jsonld:1") == Validators()
+    assert looks.validators(FEED, other, "jsonld:1", story.now) == Validators()
     assert looks.needs_reading(other, fetched("1"), "jsonld:1")
 
 
@@ -371,3 +373,84 @@ def test_copies_that_were_behind_are_told_of_again_once_they_are_current() -> No
     for second in range(700, 706):
         story.look(dated("old", second))
     assert story.kinds == ["document", "document", *["unchanged"] * 6]
+
+
+STUCK = fetched("", 304)
+
+
+def test_a_304_that_hides_a_change_is_found_out_and_its_validators_are_not_sent_for_a_while() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"stuck"')), document("a"))
+    looked = 0
+    while looks.validators(FEED, story.state, READER, story.now + timedelta(minutes=1)) == Validators(etag='"stuck"'):
+        story.look(STUCK)
+        looked += 1
+        assert looked <= 100
+    story.look(fetched("2", validators=Validators(etag='"stuck"')), document("b", "a"))
+    assert story.kinds[-1] == "document"
+    assert story.state.trust.caught == 1
+    for minute in (1, 30, 58):
+        assert looks.validators(FEED, story.state, READER, story.now + timedelta(minutes=minute)) == Validators()
+    assert looks.validators(FEED, story.state, READER, story.now + timedelta(minutes=61)) != Validators()
+
+
+def test_a_304_that_was_true_stays_believed_even_if_the_bytes_differ() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='W/"1"')), document("a"))
+    while looks.validators(FEED, story.state, READER, story.now + timedelta(minutes=1)) != Validators():
+        story.look(STUCK)
+    story.look(fetched("2", validators=Validators(etag='W/"1"')), document("a"))
+    assert story.state.trust.caught == 0
+    assert looks.validators(FEED, story.state, READER, story.now + timedelta(minutes=1)) == Validators(etag='W/"1"')
+
+
+def test_a_move_is_kept_after_five_looks_over_an_hour_and_forgotten_with_the_url() -> None:
+    story = Story()
+    story.look(fetched("1", permanent="https://example.org/new"), document("a"))
+    for _ in range(70):
+        story.look(fetched("1", permanent="https://example.org/new"))
+        if story.state.moved_to is not None:
+            break
+    assert story.now - NOW >= timedelta(hours=1)
+    assert story.state.moved_to == "https://example.org/new"
+    again = looks.start(msgspec.structs.replace(FEED, url="https://example.org/new"), story.state)
+    assert (again.moved_to, again.move) == (None, None)
+
+
+def test_the_rhythm_counts_changes_but_neither_the_first_look_nor_another_reader() -> None:
+    story = Story()
+    story.look(fetched("1"), document("a"))
+    assert story.state.rhythm == Rhythm(since=story.now + timedelta(seconds=1))
+    story.look(fetched("1"), document("a", version=2), "auto:2")
+    assert story.state.rhythm == Rhythm(since=NOW + timedelta(seconds=61))
+    story.look(fetched("2"), document("b", "a", version=2), "auto:2")
+    assert story.state.rhythm.counts == (1, 1, 1)
+
+
+def test_what_a_document_says_about_when_to_look_is_kept_with_its_format() -> None:
+    story = Story()
+    said = document("a").reading
+    said = msgspec.structs.replace(said, feed=FeedMeta(poll_hint_s=600, skip_hours=(3,), skip_days=("monday",)))
+    story.look(fetched("1"), readout(said))
+    story.look(NOT_MODIFIED)
+    assert story.state.hints == Hints(poll_hint_s=600, skip_hours=(3,), skip_days=("monday",))
+    assert story.state.format == "rss"
+
+
+def test_a_state_written_by_an_older_version_is_read_and_goes_on() -> None:
+    old = b"""{"generation": "g1", "state": "ok", "url": "%s", "etag": "\\"1\\"", "digest": "d", "reader": "auto:1",
+    "body_hash": "b", "interval": 15.0, "last_change_at": "2026-03-01T11:00:00Z"}""" % FEED.url.encode()
+    story = Story()
+    story.state = looks.start(FEED, msgspec.json.decode(old, type=FetchState))
+    assert looks.validators(FEED, story.state, READER, NOW) == Validators(etag='"1"')
+    story.look(NOT_MODIFIED)
+    assert (story.state.state, story.state.trust.not_modified) == ("ok", 1)
+    assert msgspec.json.decode(msgspec.json.encode(story.state), type=FetchState) == story.state
+
+
+def test_the_cause_of_a_failure_is_known_until_it_is_over() -> None:
+    story = Story()
+    story.look(failure("robots"))
+    assert story.state.cause == "robots"
+    story.look(fetched(), document("a"))
+    assert story.state.cause is None

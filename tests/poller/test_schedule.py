@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -172,15 +173,46 @@ def test_one_feed_is_looked_at_at_once() -> None:
     assert schedule.first_poll(FEED, NEW, NOW, FETCH, 1) == NOW
 
 
-def test_many_feeds_are_spread_out() -> None:
-    starts = [
-        schedule.first_poll(msgspec.structs.replace(FEED, id=f"feed-{n}"), NEW, NOW, FETCH, 1000) for n in range(1000)
-    ]
-    buckets = [0] * 15
-    for start in starts:
-        buckets[int((start - NOW).total_seconds())] += 1
-    assert min(buckets) > 30
-    assert max(buckets) < 110
+def starts(feeds: int, before: FetchState = NEW, fetch: FetchConfig = FETCH) -> list[int]:
+    """How many feeds of a cold start are looked at in each second."""
+    counts = Counter(
+        int((schedule.first_poll(feed, before, NOW, fetch, feeds) - NOW).total_seconds())
+        for feed in (msgspec.structs.replace(FEED, id=f"feed-{n}") for n in range(feeds))
+    )
+    return [counts[second] for second in range(max(counts) + 1)]
+
+
+def test_five_thousand_feeds_start_over_a_hundred_seconds_evenly() -> None:
+    each_second = starts(5000)
+    assert len(each_second) == 100
+    assert min(each_second) > 20
+    assert max(each_second) < 90
+
+
+def test_starts_are_spread_like_chance_would() -> None:
+    feeds = [msgspec.structs.replace(FEED, id=f"feed-{n}") for n in range(5000)]
+    offsets = sorted((schedule.first_poll(feed, NEW, NOW, FETCH, 5000) - NOW).total_seconds() for feed in feeds)
+    # Kolmogorov-Smirnov against the even spread, at 1 %.
+    furthest = max(abs(offset / (4999 * 0.02) - n / 5000) for n, offset in enumerate(offsets))
+    assert furthest < 1.63 / 5000**0.5
+
+
+def test_a_cold_start_keeps_the_budget() -> None:
+    each_second = starts(1000, fetch=FetchConfig(max_requests_per_second=10))
+    assert len(each_second) == 100
+    assert max(each_second) < 30
+
+
+def test_blogs_that_were_open_are_all_looked_at_within_live_interval_of_a_restart() -> None:
+    each_second = starts(5000, state(live=True, interval=15, last_read_at=NOW - timedelta(hours=1)))
+    assert len(each_second) == 15
+    assert max(each_second) < 420
+
+
+def test_quiet_feeds_that_are_all_overdue_start_within_their_interval() -> None:
+    each_second = starts(5000, state(interval=60, last_read_at=NOW - timedelta(days=1)))
+    assert len(each_second) == 60
+    assert max(each_second) < 130
 
 
 def test_what_was_planned_before_a_restart_is_kept_within_the_feeds_interval() -> None:

@@ -22,7 +22,7 @@ from deltawire.model import (
     Retired,
     Unchanged,
 )
-from deltawire.poller.guard import bounded
+from deltawire.poller.reader import bounded
 from support import origin as sites
 from support.origin import Answer, Request
 from support.polling import CONFIG, Deployment, blog, has, page, texts, with_fetch

@@ -47,5 +47,5 @@ def entry(fact: Fact, state: State) -> Event:
         "content_text": state.text.replace(". ", ".\n\n"),
         "authors": [state.author] if state.author else [],
         "labels": list(state.labels or ()),
-        "published_at": fact.published_at.isoformat(),
+        "published_at": fact.published_at and fact.published_at.isoformat(),
     }

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from html import unescape
 from random import Random
 from typing import Any
@@ -120,12 +120,85 @@ def read_guardian(body: bytes) -> list[Read]:
     ]
 
 
+def read_page_model(body: bytes) -> list[Read]:
+    model = json.loads(body)
+    assert len({block["elements"][0]["elementId"] for block in model["blocks"]}) in (1, len(model["blocks"]))
+    labels = {"keyEvent": "key-event", "pinned": "pinned", "summary": "summary"}
+    pinned = [model["pinnedPost"]] if "pinnedPost" in model else []
+    blocks = {block["id"].removesuffix("-pinned"): block for block in [*pinned, *model["blocks"]]}
+    return [
+        {
+            "id": identity,
+            "title": block.get("title"),
+            "body": visible(block["elements"][0]["html"]),
+            "author": block["contributors"][0]["name"],
+            "at": datetime.fromtimestamp(block["blockFirstPublished"] / 1000, UTC).utctimetuple()[:6],
+            "labels": {labels[name] for name, on in block["attributes"].items() if on},
+        }
+        for identity, block in sorted(blocks.items(), key=lambda pair: -pair[1]["blockFirstPublished"])
+    ]
+
+
+def read_markup(entry: str, at: str, author: str) -> Callable[[bytes], list[Read]]:
+    """A reader of entries that ``entry`` finds, whose epoch is in ``at`` and whose author ``author`` finds (XPath)."""
+
+    def found(body: bytes) -> list[Read]:
+        read: list[Read] = []
+        page: Any = lxml_html.document_fromstring(body.decode())
+        for node in page.xpath(entry):
+            heading = next(node.iter("h2", "h3"), None)
+            (byline,) = node.xpath(author)
+            name, title = byline.text, None if heading is None else " ".join(heading.text_content().split())
+            seconds = int(node.get(at)) / (1 if len(node.get(at)) == 10 else 1000)
+            for part in (heading, byline.getparent() if byline.getparent() is not node else byline):
+                if part is not None:
+                    part.drop_tree()
+            text, pointers = visible("".join(lxml_html.tostring(child, encoding="unicode") for child in node))
+            read.append(
+                {
+                    "id": node.get("id"),
+                    "title": title,
+                    "body": (text, [("div", ""), *(pointer for pointer in pointers if pointer[0] != "div")]),
+                    "author": name,
+                    "at": datetime.fromtimestamp(seconds, UTC).utctimetuple()[:6],
+                }
+            )
+        return read
+
+    return found
+
+
+def read_microdata(body: bytes) -> list[Read]:
+    page: Any = lxml_html.document_fromstring(body.decode())
+
+    def of(node: Any, name: str) -> Any:
+        return next(iter(node.xpath(f'.//*[@itemprop="{name}"]')), None)
+
+    return [
+        {
+            "id": of(node, "url").get("href"),
+            "title": None if of(node, "headline") is None else " ".join(of(node, "headline").text_content().split()),
+            "body": visible("".join(lxml_html.tostring(part, encoding="unicode") for part in of(node, "articleBody"))),
+            "author": of(node, "name").text,
+            "at": moment(of(node, "datePublished").get("content")),
+        }
+        for node in page.xpath('//*[@itemprop="liveBlogUpdate"]')
+    ]
+
+
 READERS: dict[FormatName, Callable[[bytes], list[Read]]] = {
     "rss": read_syndicated,
     "atom": read_syndicated,
     "json-feed": read_json_feed,
     "json-ld": read_page,
     "guardian": read_guardian,
+    "guardian-page": read_page_model,
+    "amp": read_markup("//amp-live-list//article", "data-sort-time", './span[@itemprop="author"]'),
+    "mirror": read_markup('//*[@class="live-event-entry"]', "data-post-time", ".//mark"),
+    "express": read_markup(
+        '//*[@class="live-events__entry"]', "data-sort-time", './/*[@class="live-events__entry-author"]'
+    ),
+    "microdata": read_microdata,
 }
 
 

@@ -11,7 +11,7 @@ from deltawire.formats.base import Raw
 from deltawire.formats.registry import read
 from deltawire.log.port import Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import Document, FeedRef, Unchanged
+from deltawire.model import CacheInfo, Document, FeedRef, Unchanged
 from deltawire.press.chance import Publisher
 from deltawire.press.render import FORMATS
 
@@ -49,6 +49,7 @@ class Looks:
             "began_at": self.now,
             "fetched_at": self.now,
             "digest": digest,
+            "cache": CacheInfo(date=self.now),
         }
         same, self.digest = digest == self.digest, digest
         look = Unchanged(**common) if same else Document(**common, reading=reading)

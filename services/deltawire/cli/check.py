@@ -12,7 +12,6 @@ from deltawire.cli import documents
 from deltawire.cli.main import Failure
 from deltawire.cli.words import headline
 from deltawire.differ import identity
-from deltawire.formats import registry
 from deltawire.formats.base import Unreadable
 from deltawire.model import Reading
 from deltawire.settings import Settings
@@ -25,7 +24,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     else:
         raw = documents.saved(name)
     try:
-        reading = registry.read(raw, arguments.format)
+        reading = await documents.read(raw, arguments.format, settings.config.differ)
     except Unreadable as error:
         if arguments.json:
             print(orjson.dumps({"error": {"code": error.code, "message": str(error)}}).decode())

@@ -12,20 +12,21 @@ from deltawire.differ.decide import decide
 from deltawire.differ.emit import emit
 from deltawire.differ.state import Known, Policy
 from deltawire.events import Event
-from deltawire.formats import registry
 from deltawire.formats.base import Unreadable
 from deltawire.model import Document, FeedRef, Reading
 from deltawire.settings import Settings
 
-POLICY = Policy(removal_looks=1)
-"""Two documents are two looks, so a missing entry cannot be looked for again: it is removed at once."""
+POLICY = Policy(removal_looks=1, reversal_looks=1)
+"""Two documents are two looks, so a missing entry cannot be looked for again: it is removed at once;
+and whoever names them says which is the newer."""
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     readings: list[Reading] = []
     for path in (arguments.old, arguments.new):
         try:
-            readings.append(registry.read(documents.saved(path), arguments.format))
+            raw = documents.saved(path)
+            readings.append(await documents.read(raw, arguments.format, settings.config.differ))
         except Unreadable as error:
             raise Failure(f"{path}: {error}") from None
     for event in between(*readings, now=datetime.now(UTC), source=settings.config.events.source):

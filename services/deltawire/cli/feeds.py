@@ -6,14 +6,15 @@ import argparse
 from datetime import UTC, datetime
 
 import msgspec
-import orjson
 
 from deltawire import config_rules, telemetry, wanted
+from deltawire.cli.feeds_import import import_feeds
 from deltawire.cli.main import Failure, Misuse
+from deltawire.health import health
 from deltawire.log.engines import open_log
 from deltawire.log.port import Log, snapshot
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed, FetchState, LookSummary, SeriesState
 from deltawire.settings import Settings
 
 
@@ -27,6 +28,8 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
                 await _list(log, topics, feeds, arguments)
             case "add":
                 await _add(log, topics, feeds, arguments)
+            case "import":
+                await import_feeds(log, topics, feeds, arguments, datetime.now(UTC))
             case "remove":
                 await _remove(log, topics, _one(feeds, arguments.id), settings)
             case action:
@@ -46,24 +49,52 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
     async for record in snapshot(log, topics.fetch_state):
         if record.key is not None and record.value is not None:
             states[record.key] = msgspec.json.decode(record.value, type=FetchState)
+    now = datetime.now(UTC)
     for feed in feeds.values():
         state = states.get(feed.id)
         name = "paused" if feed.paused else state.state if state else "new"
+        found = health(feed, state, now)
         if arguments.json:
             shown = {
                 "id": feed.id,
                 "url": telemetry.redact(feed.url),
                 "format": feed.format,
                 "tags": feed.tags,
+                "series": feed.series,
+                "continues": feed.continues,
+                "continued_by": feed.continued_by,
                 "paused": feed.paused,
                 "state": name,
+                "health": found.word,
+                "detail": found.detail and telemetry.redact_text(found.detail),
                 "since": state and state.since,
                 "last_read_at": state and state.last_read_at,
                 "next_poll_at": state and state.next_poll_at,
+                "looks": [_shown(look) for look in state.looks] if state else [],
             }
-            print(orjson.dumps(shown, option=orjson.OPT_UTC_Z).decode())
+            print(msgspec.json.encode(shown).decode())
         else:
-            print(f"{feed.id:<32}  {name:<9}  {telemetry.redact(feed.url)}")
+            why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
+            print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
+    if not arguments.json:
+        await _list_series(log, topics, feeds)
+
+
+async def _list_series(log: Log, topics: Topics, feeds: dict[str, Feed]) -> None:
+    states: dict[str, SeriesState] = {}
+    async for record in snapshot(log, topics.series):
+        if record.key is not None and record.value is not None:
+            states[record.key] = msgspec.json.decode(record.value, type=SeriesState)
+    for name, state in sorted(states.items()):
+        followed = [feed.id for feed in feeds.values() if feed.series == name]
+        newest = [feed_id for feed_id in followed if feeds[feed_id].continued_by not in feeds]
+        blogs = f"{len(followed)} blogs, the newest {', '.join(newest)}" if followed else "no blogs"
+        detail = f"; {telemetry.redact_text(state.detail)}" if state.detail else ""
+        print(f"{name:<32}  {'series':<10}  {telemetry.redact(state.url)}  {state.outcome}: {blogs}{detail}")
+
+
+def _shown(look: LookSummary) -> LookSummary:
+    return msgspec.structs.replace(look, detail=look.detail and telemetry.redact_text(look.detail))
 
 
 async def _add(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:

@@ -203,6 +203,16 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     add.add_argument("--min-interval", type=float, default=10, metavar="S", help="seconds (default: 10)")
     add.add_argument("--max-interval", type=float, default=900, metavar="S", help="seconds (default: 900)")
     add.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")
+    importing = actions.add_parser(
+        "import",
+        help="follow the feeds of a list: OPML, or one URL a line",
+        description="Follows every feed of an OPML file (its folders and categories become tags) or of a plain list of "
+        "URLs (empty lines and lines with # in front do not count), all at once. What is followed already is skipped. "
+        "Each line that names no feed is reported with its number; the others are imported, and the exit status is 1.",
+    )
+    _config_argument(importing)
+    importing.add_argument("file", metavar="FILE", help="- for standard input")
+    importing.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG", help="for all of them")
     for name, summary in (
         ("remove", "stop following and forget; adding it again starts a new epoch"),
         ("pause", "stop polling until resumed"),

@@ -17,12 +17,12 @@ VALUES = ("url", "authors", "language", "labels", "links", "media")
 _IMAGE = re.compile(r"(\.(?:avif|gif|jpe?g|png|svg|webp))\?[^\"'\s]*", re.IGNORECASE)
 
 
-def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
+def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Change, ...]:
     """The changed fields, texts with their word diffs; empty when nothing changed that an editor does.
 
     A new ``updated_at`` alone is no change: sources touch it when they only render again. A publication time
     counts where both states state it themselves. The order of labels says nothing, nor does the query of an image
-    file's address: it sizes the picture, or forces caches to fetch it again.
+    file's address: it sizes the picture, or forces caches to fetch it again. ``cells`` bounds each word diff.
     """
     found: list[Change] = []
     for field in TEXTS:
@@ -32,7 +32,7 @@ def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
         if before is None or after is None:
             found.append(Change(field=field, old=before, new=after))
         else:
-            found.append(Change(field=field, diff=words.diff(before, after)))
+            found.append(Change(field=field, diff=words.diff(before, after, cells)))
     found += [
         Change(field=field, old=getattr(old, field), new=getattr(new, field))
         for field in VALUES
@@ -44,6 +44,17 @@ def changes(old: Entry, new: Entry) -> tuple[Change, ...]:
     if found and old.updated_at != new.updated_at:
         found.append(Change(field="updated_at", old=old.updated_at, new=new.updated_at))
     return tuple(found)
+
+
+def same_texts(old: Entry, new: Entry) -> bool:
+    return all(getattr(old, field) == getattr(new, field) for field in TEXTS)
+
+
+def essence(entry: Entry) -> list[Any]:
+    """What ``changes`` compares of an entry: equal exactly where it finds nothing."""
+    stated = entry.published_precision in ("exact", "minute")
+    fields = [_plain(field, getattr(entry, field)) for field in (*TEXTS, *VALUES)]
+    return [*fields, entry.published_at if stated else None]
 
 
 def _plain(field: str, value: Any) -> Any:

@@ -10,33 +10,51 @@ from deltawire.model import Entry, Reading
 class Range:
     """What a document shows: how far down it reaches, by time and by place in the order of the last one.
 
-    Pinned entries and those aside of the document's order say nothing about that.
+    Pinned entries and those aside of the document's order say nothing about that. ``withdrawn`` are ids that the
+    document itself says are gone: they are not expected in it.
     """
 
-    def __init__(self, reading: Reading, shown: Sequence[Entry], order: Sequence[str]) -> None:
+    def __init__(
+        self, reading: Reading, shown: Sequence[Entry], order: Sequence[str], withdrawn: Container[str] = ()
+    ) -> None:
+        self._withdrawn = withdrawn
         self._coverage = reading.coverage
         self._unordered = reading.feed.order == "unordered"
         aside = set(reading.aside)
         ranged = [e for i, e in enumerate(shown) if i not in aside and "pinned" not in e.labels]
-        self._oldest = min((e.published_at for e in ranged if e.published_at), default=None)
+        times = sorted(e.published_at for e in ranged if e.published_at)
+        self._oldest = times[0] if times else None
+        self._second = times[1] if len(times) > 1 else None
+        self._newest = times[-1] if times else None
         self._places = {entry_id: place for place, entry_id in enumerate(order)}
         self._lowest = max((self._places[e.id] for e in ranged if e.id in self._places), default=-1)
+        old = [place for place, e in enumerate(ranged) if e.id in self._places]
+        entered = bool(old) and any(e.id not in self._places for e in ranged[: old[-1]])
+        self._rising = reading.feed.order == "oldest-first"
+        self._entered = entered
 
-    def covers(self, entry: Entry) -> bool:
+    def covers(self, entry: Entry, *, left: bool = False) -> bool:
         """Whether the entry, which is not shown, would be if it still existed.
 
         In a window that holds for what lies inside the shown range: an entry published after the oldest one shown,
         or, where times do not tell, one that stood before (above) an entry that is still shown. Nothing follows
-        from a document without an order.
+        from a document without an order. One that ``left`` a window is inside again when that reaches further down
+        than it: two entries must say so, as a single one that was dated back would drag the range with it. From a
+        page that is filled from the oldest on, an entry that enters pushes the newest off.
         """
+        if entry.id in self._withdrawn:
+            return False
         if self._coverage == "full":
             return True
         if self._coverage == "delta" or self._unordered:
             return False
-        published = entry.published_at
-        if published is not None and self._oldest is not None and published != self._oldest:
-            return published > self._oldest
-        return entry.id in self._places and self._places[entry.id] < self._lowest
+        published, oldest = entry.published_at, self._second if left else self._oldest
+        beyond = published is not None and self._newest is not None and published > self._newest
+        if self._rising and beyond and (left or self._entered):
+            return False
+        if published is not None and oldest is not None and (left or published != oldest):
+            return published > oldest
+        return not left and entry.id in self._places and self._places[entry.id] < self._lowest
 
 
 def place(order: Sequence[str], shown: Sequence[str], missing: Container[str]) -> tuple[str, ...]:

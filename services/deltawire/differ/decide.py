@@ -7,8 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from deltawire.differ import freshness
+from deltawire.differ import clocks, coverage, freshness
+from deltawire.differ.clocks import Copy
 from deltawire.differ.document import EntryPass
+from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
 from deltawire.differ.words import diff
 from deltawire.events import Change
@@ -31,11 +33,13 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
         state, known = None, {}
     if state is not None and look.began_at <= state.began_at:
         return Outcome(state=state, notes=(_note(look, "late", "does not begin after the last accepted look"),))
+    state, linked = _link(state, look)
     if isinstance(look, Retired):
-        return _retire(state, known, look)
+        outcome = _retire(state, known, look)
+        return replace(outcome, changes=(*linked, *outcome.changes))
     if state is not None and state.feed.url != look.feed.url:
         # Another address is another server, with a clock of its own.
-        state = replace(state, copy_time=None)
+        state = replace(state, copy_time=None, copy_date=None, last_modified=None, clocks=())
     if state is None:
         state = FeedState(
             feed=look.feed,
@@ -51,7 +55,16 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
             outcome = _unchanged(state, known, look, policy)
         case Document():
             outcome = _document(state, known, look, policy)
-    return replace(outcome, entries={**forgotten, **outcome.entries})
+    return replace(outcome, entries={**forgotten, **outcome.entries}, changes=(*linked, *outcome.changes))
+
+
+def _link(state: FeedState | None, look: Observation) -> tuple[FeedState | None, tuple[FeedChange, ...]]:
+    """What is new about the feed that continues this one; the event that starts a feed says it by itself."""
+    if state is None or look.feed.continued_by in (None, state.feed.continued_by):
+        return state, ()
+    change = _feed_change("failing" if state.failing else "updated", state.since, "continued", state.ended)
+    state = replace(state, feed=replace(state.feed, continued_by=look.feed.continued_by))
+    return state, (replace(change, kind="updated"),) if state.meta is not None else ()
 
 
 def _retire(state: FeedState | None, known: Mapping[str, Known], look: Retired) -> Outcome:
@@ -75,9 +88,7 @@ def _failed(state: FeedState, look: Failed) -> Outcome:
 
 def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, policy: Policy) -> Outcome:
     if look.digest != state.digest:
-        told = look.cache.copy_time(look.fetched_at) is not None
-        if told and state.refused is not None and state.refused.digest == look.digest:
-            # What was refused is still shown: told of again with its caches' words of now, it may prove current.
+        if state.refused is not None and state.refused.digest == look.digest:
             again = replace(
                 state.refused,
                 poll_id=look.poll_id,
@@ -89,12 +100,14 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
             )
             return _document(state, known, again, policy)
         state, recovered = _recover(state, look)
-        return _not_accepted(state, recovered, look, "still the copy that was not accepted")
+        detail = "the copy that is shown still is not the accepted one"
+        return _not_accepted(state, recovered, look, "stale", detail)
+    state, copy = _looked(state, look)
     state, recovered = _recover(state, look)
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
     return Outcome(
-        state=_looked(state, look),
+        state=replace(_accepted(state, look), copy_time=_latest(copy.made, state.copy_time)),
         entries=entries.memory,
         changes=(*recovered, *entries.changes),
         notes=tuple(entries.notes),
@@ -103,15 +116,28 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
-    if reason := freshness.stale(state, look):
-        return _not_accepted(replace(state, refused=look), feed_changes, look, reason)
+    state, copy = _looked(state, look)
+    look = replace(look, reading=shown_once(look.reading))
+    entries = EntryPass(state, look, policy, known)
+    shown = entries.identify(look.reading)
+    covers = coverage.Range(look.reading, shown, state.order, entries.withdrawn).covers
+    verdict = freshness.judge(state, known, shown, look, copy, policy, covers)
+    if verdict.outcome == "refused":
+        refused = replace(
+            state,
+            refused=look,
+            refused_form=verdict.form,
+            refused_looks=verdict.looks,
+            refused_doubtful=verdict.doubtful,
+        )
+        return _not_accepted(refused, feed_changes, look, verdict.code, verdict.reason)
     reading = look.reading
     reader = f"{reading.format}/{reading.version}"
     ended = reading.feed.live is False
-    entries = EntryPass(state, look, policy, known)
+    past, turned = state.past, state.turned
     if state.meta is None:
         feed_changes += (_feed_change("started", look.fetched_at, "first-seen"),)
-        entries.first_sight(reading)
+        entries.first_sight(shown)
         shown_times = [e.published_at for e in reading.entries if e.published_at]
         state = replace(state, horizon=min(shown_times, default=None), since=look.fetched_at)
     else:
@@ -119,44 +145,69 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             feed_changes += (_feed_change("updated", state.since, "edit", state.ended, changed),)
         if state.ended and not ended:
             feed_changes += (_feed_change("started", look.fetched_at, "reopened"),)
-        entries.next_sight(reading, reparsed=state.reader not in (None, reader))
+        if freshness.facts(state.meta) != freshness.facts(reading.feed):
+            past, turned = freshness.replaced(past, freshness.facts(state.meta)), state.looks
+        entries.next_sight(reading, shown, verdict, reparsed=state.reader not in (None, reader))
+    accepted = (_note(look, verdict.code, verdict.reason),) if verdict.outcome == "reversal" else ()
     last: tuple[FeedChange, ...] = ()
     if ended and not state.ended:
         last = (_feed_change("ended", look.fetched_at, "source"),)
-    made = look.cache.copy_time(look.fetched_at)
     newest = freshness.newest(reading.entries)
     state = replace(
-        _looked(state, look),
+        _accepted(state, look),
         meta=reading.feed,
         ended=ended,
         since=look.fetched_at if ended != state.ended else state.since,
         digest=look.digest,
         reader=reader,
         order=entries.order,
-        refused=None,
+        ids=entries.ids,
+        unknown_tombstones=entries.unknown_tombstones,
         source_age_s=look.cache.age_s,
-        copy_time=max((t for t in (made, state.copy_time) if t), default=None),
-        newest=max((t for t in (newest, state.newest) if t), default=None),
+        copy_time=copy.made or state.copy_time,
+        copy_date=look.cache.date,
+        last_modified=look.cache.last_modified,
+        dates_lie=state.dates_lie or entries.swung,
+        past=past,
+        turned=turned,
+        newest=_latest(newest, state.newest),
     )
     return Outcome(
         state=state,
         entries=entries.memory,
         changes=(*feed_changes, *entries.changes, *last),
-        notes=tuple(entries.notes),
+        notes=(*accepted, *entries.notes),
     )
 
 
 def _not_accepted(
-    state: FeedState, recovered: tuple[FeedChange, ...], look: Document | Unchanged, reason: str
+    state: FeedState, recovered: tuple[FeedChange, ...], look: Document | Unchanged, code: str, detail: str
 ) -> Outcome:
     """A copy that changes nothing. It does not move ``fetched_at``: it cannot say what was not there yet."""
-    return Outcome(
-        state=replace(state, began_at=look.began_at), changes=recovered, notes=(_note(look, "stale", reason),)
+    return Outcome(state=replace(state, began_at=look.began_at), changes=recovered, notes=(_note(look, code, detail),))
+
+
+def _looked(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, Copy]:
+    """One more look, with what its Date says of the clocks, and when its copy was made."""
+    readings, copy = clocks.read(state.clocks, look.cache, look.fetched_at)
+    return replace(state, looks=state.looks + 1, clocks=readings), copy
+
+
+def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:
+    return replace(
+        state,
+        feed=look.feed,
+        began_at=look.began_at,
+        fetched_at=look.fetched_at,
+        refused=None,
+        refused_form="",
+        refused_looks=0,
+        refused_doubtful=False,
     )
 
 
-def _looked(state: FeedState, look: Document | Unchanged) -> FeedState:
-    return replace(state, feed=look.feed, began_at=look.began_at, fetched_at=look.fetched_at)
+def _latest(*times: datetime | None) -> datetime | None:
+    return max((t for t in times if t), default=None)
 
 
 def _recover(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, tuple[FeedChange, ...]]:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
-from deltawire.differ import coverage, identity
+from deltawire.differ import coverage, freshness, identity, withdrawals, words
+from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
-from deltawire.differ.state import NOTES_PER_ENTRY, EntryChange, FeedState, Known, Note, Policy
+from deltawire.differ.freshness import Verdict
+from deltawire.differ.source_ids import current as current_id
+from deltawire.differ.state import (
+    NOTES_PER_ENTRY,
+    UNKNOWN_TOMBSTONES,
+    EntryChange,
+    FeedState,
+    Known,
+    Note,
+    Policy,
+)
 from deltawire.events import Evidence
 from deltawire.model import Document, Entry, Reading, Unchanged
 
 replace = msgspec.structs.replace
+
+DIFFS = 10
+"""Word diffs of the largest size that one look may take: the more entries were edited, the smaller each share."""
 
 
 class EntryPass:
@@ -29,29 +44,40 @@ class EntryPass:
         self.memory: dict[str, Known | None] = {}
         self.changes: list[EntryChange] = []
         self.notes: list[Note] = []
+        self.swung = False
+        self._verdict = Verdict()
+        self._cells = words.MATRIX_LIMIT
         self.order = state.order
+        self.ids = state.ids
+        self.unknown_tombstones = state.unknown_tombstones
+        self.withdrawn: set[str] = set()
 
-    def first_sight(self, reading: Reading) -> None:
-        """Everything the feed already holds is created, oldest first, as backfill."""
-        shown = self._identify(reading)
+    def first_sight(self, shown: Sequence[Entry]) -> None:
+        """Everything the feed already holds is created, oldest first, as backfill. ``shown`` as from ``identify``."""
         for entry in reversed(shown):
             self._create(entry, backfill=True, reparsed=False)
         self.order = tuple(e.id for e in shown)
 
-    def next_sight(self, reading: Reading, *, reparsed: bool) -> None:
+    def next_sight(self, reading: Reading, shown: Sequence[Entry], verdict: Verdict, *, reparsed: bool) -> None:
         """Compare with what is known, oldest first. ``reparsed``: the last look was read by another reader."""
-        shown = self._identify(reading)
+        self._verdict = verdict
+        edited = sum((k := self._known.get(e.id)) is not None and not same_texts(k.entry, e) for e in shown)
+        self._cells = words.MATRIX_LIMIT * DIFFS // max(DIFFS, edited * len(TEXTS))
         for entry in reversed(shown):
             known = self._known.get(entry.id)
             if known is None:
                 self._create(entry, backfill=self._before_horizon(entry), reparsed=reparsed)
             else:
                 self._meet(known, entry, reparsed=reparsed)
-        ids = {e.id for e in shown}
+        expected = self._expected()
+        for known in expected:
+            if known.entry.id in self.withdrawn:
+                self._remove(known, "tombstone", looks=1)
+        ids = {e.id for e in shown} | self.withdrawn
         range_ = coverage.Range(reading, shown, self._state.order)
-        for known in self._expected():
+        for known in expected:
             if known.entry.id not in ids:
-                self._miss(known, reading, covered=range_.covers(known.entry))
+                self._miss(known, reading, covered=range_.covers(known.entry, left=known.status == "left"))
         missing = {i for i, k in self._known.items() if (self.memory.get(i) or k).status == "missing"} - ids
         self.order = coverage.place(self._state.order, [e.id for e in shown], missing)
         self._forget_oldest(ids)
@@ -61,16 +87,27 @@ class EntryPass:
         for known in self._expected():
             if known.status == "missing":
                 self._count_missing(known)
+            elif known.held is not None:
+                self._meet(known, known.held, reparsed=False)
 
     def _expected(self) -> list[Known]:
-        """Entries that should be shown, oldest first."""
-        expected = [self._known[i] for i in reversed(self._state.order) if i in self._known]
-        return [k for k in expected if k.status in ("present", "missing")]
+        """Entries that may be missed: those that left a window, then those last shown, oldest first."""
+        ordered = set(self._state.order)
+        outside = [k for i, k in self._known.items() if i not in ordered and k.status in ("left", "missing")]
+        expected = outside + [self._known[i] for i in reversed(self._state.order) if i in self._known]
+        return [k for k in expected if k.status != "removed"]
 
-    def _identify(self, reading: Reading) -> tuple[Entry, ...]:
-        matching = identity.match(self._known, reading.entries)
-        for source_id in sorted(matching.repeated):
-            self._note(None, "repeated-id", f"source id {source_id!r} stands on several entries: matched by content")
+    def identify(self, reading: Reading) -> tuple[Entry, ...]:
+        matching = identity.match(
+            self._known, reading.entries, ids=self.ids, order=self._state.order, coverage=reading.coverage
+        )
+        self.ids = matching.ids
+        for reason, detail in matching.notes:
+            self._note(None, reason, detail)
+        self.withdrawn, strangers = withdrawals.of_known(self._known, reading, self.ids)
+        if new := [i for i in strangers if i not in self.unknown_tombstones]:
+            self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
+            self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
         return matching.entries
 
     def _before_horizon(self, entry: Entry) -> bool:
@@ -86,27 +123,34 @@ class EntryPass:
             backfill=backfill,
             cause="reparse" if reparsed else "edit",
         )
-        self._emit(change, Known(entry=entry, revision=1))
+        self._emit(change, Known(entry=entry, revision=1, born=self._state.looks, turned=self._state.looks))
 
     def _meet(self, known: Known, entry: Entry, *, reparsed: bool) -> None:
         if known.status == "removed":
             change = EntryChange(
                 kind="restored", entry=entry, revision=known.revision + 1, not_before=self._state.fetched_at
             )
-            self._emit(change, Known(entry=entry, revision=change.revision, notes=known.notes))
+            self._emit(change, self._turned(known, entry, change.revision, born=self._state.looks))
             return
         if known.status != "present":
             reason = "removal-cancelled" if known.status == "missing" else "back-in-window"
             back = replace(known, status="present", looks=0, last_seen=None, missed_copy=None)
             self._remember(back, reason, "it is shown again")
         current = self.memory.get(entry.id) or known
-        if entry in (known.entry, known.shown):
+        if self._holds(current, entry):
             return
-        changes = changes_between(known.entry, entry)
+        current = self.memory.get(entry.id) or known
+        read = replace(entry, source_id=known.entry.source_id)
+        if entry.source_id != current_id(known):
+            current = replace(current, source_id=entry.source_id)
+            self.memory[entry.id] = current
+        if read in (known.entry, known.shown):
+            return
+        changes = changes_between(known.entry, read, self._cells)
         if not changes:
             # Noted once: a source that renders differently at each look would fill the notes with it.
             if known.shown is None:
-                self._remember(replace(current, shown=entry), "noise", "differs only in what no editor changes")
+                self._remember(replace(current, shown=read), "noise", "differs only in what no editor changes")
             return
         change = EntryChange(
             kind="updated",
@@ -117,31 +161,64 @@ class EntryPass:
             significance=significance(changes),
             cause="reparse" if reparsed else "edit",
         )
-        self._emit(change, Known(entry=entry, revision=change.revision, notes=current.notes))
+        self._emit(change, self._turned(current, entry, change.revision, born=known.born))
+
+    def _holds(self, known: Known, entry: Entry) -> bool:
+        """Whether an entry goes back to an earlier version that is not believed yet.
+
+        The document is not older as a whole; but one node of those that make it up may lag behind the others.
+        """
+        back = freshness.reverts(known, entry)
+        if back is None or (back == "plain" and self._verdict.vouched):
+            if known.held is not None:
+                self.memory[entry.id] = replace(known, held=None, held_looks=0)
+            self.swung |= back is not None and freshness.swings(known, self._state.looks)
+            return False
+        if self._verdict.outcome == "reversal":
+            return False
+        same = known.held is not None and freshness.version(known.held) == freshness.version(entry)
+        looks = (known.held_looks if same else 0) + self._verdict.looks
+        needed = freshness.needed(self._policy, doubtful=back == "dated" and not self._verdict.vouched)
+        if looks >= needed:
+            self._remember(
+                replace(known, held=None, held_looks=0), "reversal-accepted", f"shown in {looks} looks on end"
+            )
+            return False
+        detail = f"an earlier version is shown, look {looks} of {needed}"
+        self._remember(replace(known, held=entry, held_looks=looks), "reversal-pending", detail)
+        return True
+
+    def _turned(self, known: Known, entry: Entry, revision: int, *, born: int) -> Known:
+        past = freshness.replaced(known.past, freshness.version(known.entry))
+        return Known(entry=entry, revision=revision, born=born, turned=self._state.looks, past=past, notes=known.notes)
 
     def _miss(self, known: Known, reading: Reading, *, covered: bool) -> None:
         if covered:
             self._count_missing(known)
-        elif reading.coverage != "delta":
+        elif reading.coverage != "delta" and known.status != "left":
             gone = replace(known, status="left", looks=0, last_seen=known.last_seen or self._state.fetched_at)
             self._remember(gone, "left-window", "not shown any more, outside the range that the source shows")
 
     def _count_missing(self, known: Known) -> None:
         if self._look.cache.repeats(known.missed_copy):
             return
-        looks, needed = known.looks + 1, self._policy.removal_looks
+        looks, needed = known.looks + self._verdict.looks, self._policy.removal_looks
         last_seen = known.last_seen or self._state.fetched_at
         if looks < needed:
             copy = self._look.cache.date
             missing = replace(known, status="missing", looks=looks, last_seen=last_seen, missed_copy=copy)
             self._remember(missing, "removal-pending", f"missing from {looks} of {needed} looks")
             return
+        self._remove(known, "missing", looks)
+
+    def _remove(self, known: Known, kind: Literal["tombstone", "missing"], looks: int) -> None:
+        last_seen = known.last_seen or self._state.fetched_at
         change = EntryChange(
             kind="removed",
             entry=known.entry,
             revision=known.revision + 1,
             not_before=last_seen,
-            evidence=Evidence(kind="missing", looks=looks),
+            evidence=Evidence(kind=kind, looks=looks),
         )
         removed = Known(
             entry=known.entry,
@@ -149,6 +226,10 @@ class EntryPass:
             status="removed",
             looks=looks,
             last_seen=last_seen,
+            born=known.born,
+            turned=self._state.looks,
+            past=known.past,
+            source_id=known.source_id,
             notes=known.notes,
         )
         self._emit(change, removed)

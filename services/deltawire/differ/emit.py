@@ -68,7 +68,7 @@ def emit(before: FeedState | None, outcome: Outcome, look: Observation, source: 
             )
             significance: Significance = change.significance
         else:
-            type_, subject, data = f"deltawire.feed.{change.kind}", look.feed.id, _feed_data(change, info)
+            type_, subject, data = f"deltawire.feed.{change.kind}", look.feed.id, _feed_data(change, info, look)
             significance = "unclassified"
         event = Event(
             id=event_id,
@@ -112,8 +112,16 @@ def _entry_data(change: EntryChange, info: FeedInfo, look: Observation, state: F
     )
 
 
-def _feed_data(change: FeedChange, info: FeedInfo) -> FeedData:
-    return FeedData(feed=info, state=change.state, since=change.since, cause=change.cause, changes=change.changes)
+def _feed_data(change: FeedChange, info: FeedInfo, look: Observation) -> FeedData:
+    return FeedData(
+        feed=info,
+        state=change.state,
+        since=change.since,
+        cause=change.cause,
+        changes=change.changes,
+        continues=look.feed.continues,
+        continued_by=look.feed.continued_by,
+    )
 
 
 def _span(event_id: str) -> str:

@@ -1,29 +1,252 @@
-"""Is a copy of a document older than one already accepted?"""
+"""Does a look show an older state than the accepted one? The rule and its cost are told in docs/freshness.md.
+
+Going forward is believed at once, going back only when it lasts. What goes back is a version that was replaced, an
+entry that is not there yet or still there, an earlier title. It is the mark of an old copy unless the same document
+shows that it was made later: something in it came after what it lacks, or a modification time was never seen before, or
+a clock that runs says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
 
-from deltawire.differ.state import FeedState
-from deltawire.model import COPY_TOLERANCE, Document, Entry
+import msgspec
+
+from deltawire.differ import compare
+from deltawire.differ.clocks import Copy
+from deltawire.differ.state import PAST_VERSIONS, FeedState, Known, Policy
+from deltawire.model import COPY_TOLERANCE, DOUBTFUL, CacheInfo, Document, Entry, FeedMeta
+
+SWING_LOOKS = 3
+"""Looks within which no editor goes back to and fro."""
+
+_Rank = tuple[int, datetime, int]
+"""When something came: at which look, then by its own time, then by its place (the higher in the order the later)."""
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
-def newest(entries: Iterable[Entry]) -> datetime | None:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """``refused`` changes nothing; ``reversal`` is the last look at an earlier state that was needed to believe it.
+
+    ``looks`` is how many looks at the same state this one stands for. ``vouched``: a clock says that the copy is newer.
+    ``doubtful``: something says that it is older. ``reason`` is the evidence, ``code`` what ``explain`` calls it.
+    """
+
+    outcome: Literal["current", "refused", "reversal"] = "current"
+    code: str = ""
+    reason: str = ""
+    form: str = ""
+    looks: int = 1
+    vouched: bool = False
+    doubtful: bool = False
+
+
+def newest(entries: Sequence[Entry]) -> datetime | None:
     """The latest publication or modification time in a document."""
     return max((t for e in entries for t in (e.published_at, e.updated_at) if t), default=None)
 
 
-def stale(state: FeedState, look: Document) -> str | None:
-    """Why the look shows an older copy than the accepted one; null when it does not.
+def version(entry: Entry) -> str:
+    """A fingerprint of what an editor made of an entry."""
+    return _digest(compare.essence(entry))
 
-    Both its caches and its content must say so: a server whose clock runs behind serves new content too.
-    """
-    made, latest = look.cache.copy_time(look.fetched_at), newest(look.reading.entries)
-    if made is None or state.copy_time is None or made >= state.copy_time - COPY_TOLERANCE:
+
+def facts(meta: FeedMeta) -> str:
+    """A fingerprint of what a document says of the blog as a whole."""
+    return _digest([meta.title, meta.url, meta.language, meta.live is False])
+
+
+def replaced(past: Sequence[str], by: str) -> tuple[str, ...]:
+    """The earlier versions with one more."""
+    return (*(old for old in past if old != by), by)[-PAST_VERSIONS:]
+
+
+def reverts(known: Known, entry: Entry) -> Literal["dated", "plain"] | None:
+    """Whether a version of an entry is one from before the accepted one: by its own time, or known from then."""
+    if entry in (known.entry, known.shown):
         return None
-    if state.newest is not None and latest is not None and latest > state.newest:
+    shown = version(entry)
+    if shown == version(known.entry):
         return None
-    return (
-        f"made {made:%H:%M:%S}, older than the accepted copy of {state.copy_time:%H:%M:%S}, and nothing in it is newer"
+    if known.entry.updated_at != entry.updated_at and known.entry.updated_at and entry.updated_at:
+        return "dated" if entry.updated_at < _updated(known) else None
+    return "plain" if shown in known.past else None
+
+
+def swings(known: Known, looks: int) -> bool:
+    """Whether an entry that goes back now had gone back just before: what vouched for that was wrong."""
+    return looks - known.turned <= SWING_LOOKS and version(known.entry) in known.past
+
+
+def needed(policy: Policy, *, doubtful: bool) -> int:
+    """Looks on end at an earlier state before it is believed."""
+    looks = policy.reversal_looks
+    return looks * DOUBTFUL if doubtful and looks > 1 else looks
+
+
+def judge(
+    state: FeedState,
+    known: Mapping[str, Known],
+    shown: Sequence[Entry],
+    look: Document,
+    copy: Copy,
+    policy: Policy,
+    covers: Callable[[Entry], bool],
+) -> Verdict:
+    """Whether to believe a document. ``shown`` are its entries with their ids; ``covers`` says which it should show."""
+    against = copy.against(state.copy_time)
+    vouched = against == "newer" and not state.dates_lie
+    if state.meta is None or look.digest == state.digest or policy.reversal_looks <= 1:
+        return Verdict(vouched=vouched)
+    case = _Case(state, known, shown, look.reading.feed, covers)
+    modified, before = look.cache.last_modified, state.last_modified
+    undated = modified is not None and before is not None and modified < before - COPY_TOLERANCE
+    dated = case.dated or (bool(case.back) and undated)
+    if case.ahead or (vouched and not dated):
+        return Verdict(vouched=vouched)
+    if not case.back:
+        if vouched or not case.changed or not (against == "older" or undated):
+            return Verdict(vouched=vouched)
+        case.back.append("its copy was made before the accepted one" if against == "older" else "")
+    doubtful = not vouched and (dated or undated or against == "older")
+    reason = "; ".join(
+        [
+            *filter(None, case.back[:3]),
+            *(["Last-Modified went back"] if undated else []),
+            *(
+                [f"made {copy.made:%H:%M:%S}, the accepted copy {state.copy_time:%H:%M:%S}"]
+                if against == "older"
+                else []
+            ),
+        ]
     )
+    return _counted(
+        state, policy, case.form(), reason, doubtful=doubtful, vouched=vouched, same=_kept(state, look.cache)
+    )
+
+
+def _counted(
+    state: FeedState, policy: Policy, form: str, reason: str, *, doubtful: bool, vouched: bool, same: bool
+) -> Verdict:
+    """One more look at the state ``form``. Doubts last as long as that state is shown, unless a clock lifts them."""
+    again = form == state.refused_form
+    looks = state.refused_looks if again else 0
+    doubtful |= again and state.refused_doubtful and not vouched
+    enough = needed(policy, doubtful=doubtful)
+    if same and looks:
+        code, reason = "stale", f"the same copy once more: {reason}"
+    elif looks + 1 < enough:
+        looks += 1
+        code, reason = "stale" if doubtful else "reversal-pending", f"{reason}; look {looks} of {enough}"
+    else:
+        code, reason, looks = "reversal-accepted", f"{reason}; shown in {looks + 1} looks on end", looks + 1
+    outcome: Literal["refused", "reversal"] = "reversal" if code == "reversal-accepted" else "refused"
+    return Verdict(outcome=outcome, code=code, reason=reason, form=form, looks=looks, doubtful=doubtful)
+
+
+def _kept(state: FeedState, cache: CacheInfo) -> bool:
+    """Whether a look shows the very copy that was refused before, kept by some cache: its Date stands still.
+
+    A Date that the accepted document had as well stands still always, and says nothing.
+    """
+    return (
+        state.refused is not None
+        and cache.date is not None
+        and cache.date == state.refused.cache.date
+        and cache.date != state.copy_date
+    )
+
+
+class _Case:
+    """The evidence of one document.
+
+    ``ahead``: something in it is newer than all that was seen. ``back``: what in it is from before, and so far that
+    nothing shown came later. ``dated``: an entry's own time went back. ``changed``: it differs from what is accepted.
+    """
+
+    def __init__(
+        self,
+        state: FeedState,
+        known: Mapping[str, Known],
+        shown: Sequence[Entry],
+        meta: FeedMeta,
+        covers: Callable[[Entry], bool],
+    ) -> None:
+        self._shown = shown
+        self._meta = meta
+        self.ahead = self.dated = self.changed = False
+        self.back: list[str] = []
+        self._places = {entry_id: place for place, entry_id in enumerate(state.order)}
+        self._latest: _Rank = (0, _EVER, 0)
+        found: list[tuple[_Rank, str]] = []
+        first = next((i for i, e in enumerate(shown) if e.id in known), 0)
+        for place, entry in enumerate(shown):
+            if (k := known.get(entry.id)) is None:
+                self._unknown(entry, state.newest, above=place < first)
+            elif k.status == "removed":
+                self.changed = True
+                if version(entry) in (version(k.entry), *k.past):
+                    found.append((self._turned(k), "a removed entry is shown"))
+            else:
+                found += self._met(k, entry)
+        ids = {e.id for e in shown}
+        for entry_id in state.order:
+            k = known.get(entry_id)
+            if k is not None and k.status == "present" and entry_id not in ids and covers(k.entry):
+                self.changed = True
+                found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not shown"))
+        now = facts(meta)
+        if state.meta is not None and now != facts(state.meta):
+            self.changed = True
+            if now in state.past:
+                found.append(((state.turned, _EVER, 0), "the blog's earlier title or state is shown"))
+        elif state.turned > self._latest[0]:
+            self._latest = (state.turned, _EVER, 0)
+        self.back = list(dict.fromkeys(what for rank, what in found if rank > self._latest))
+
+    def form(self) -> str:
+        """A fingerprint of the state that is shown."""
+        return _digest([[(e.id, version(e)) for e in self._shown], facts(self._meta)])
+
+    def _unknown(self, entry: Entry, newest_seen: datetime | None, *, above: bool) -> None:
+        self.changed = True
+        time = max((t for t in (entry.published_at, entry.updated_at) if t), default=None)
+        if time is None or newest_seen is None or time == newest_seen:
+            self.ahead |= above
+        else:
+            self.ahead |= time > newest_seen
+
+    def _met(self, known: Known, entry: Entry) -> list[tuple[_Rank, str]]:
+        before, updated = _updated(known), entry.updated_at
+        if updated is not None and known.entry.updated_at is not None:
+            self.ahead |= updated > before
+            if updated < before:
+                self.dated = self.changed = True
+                return [(self._turned(known), "an entry's modification time went back")]
+        if entry in (known.entry, known.shown) or version(entry) == version(known.entry):
+            self._latest = max(self._latest, self._turned(known))
+            return []
+        self.changed = True
+        if reverts(known, entry):
+            return [(self._turned(known), "an entry's earlier version is shown")]
+        return []
+
+    def _turned(self, known: Known) -> _Rank:
+        return self._rank(known.turned, known.entry.updated_at or known.entry.published_at, known.entry.id)
+
+    def _rank(self, look: int, time: datetime | None, entry_id: str) -> _Rank:
+        return (look, time or _EVER, -self._places.get(entry_id, len(self._places)))
+
+
+def _updated(known: Known) -> datetime:
+    """The latest modification time that an accepted copy gave the entry."""
+    times = (known.entry.updated_at, known.shown.updated_at if known.shown else None)
+    return max((t for t in times if t), default=_EVER)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(msgspec.json.encode(value), digest_size=8).hexdigest()

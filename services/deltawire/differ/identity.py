@@ -1,42 +1,45 @@
-"""Which entry of a document is which entry that is already known."""
+"""Which entry of a document is which entry that is already known.
+
+Native ids decide where they are worth it (``source_ids``). What they leave open is matched by content: the same time
+and text first, then all that is left at once, as the assignment (``assignment``) of the greatest likeness.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
-from rapidfuzz import fuzz
 
-from deltawire.differ.state import Known
+from deltawire.differ import source_ids
+from deltawire.differ.assignment import assign
+from deltawire.differ.compare import essence
+from deltawire.differ.pairs import Pairs
+from deltawire.differ.state import Known, SourceIds
 from deltawire.model import Entry
 
-SIMILAR_AT_SAME_TIME = 50.0
-SIMILAR = 85.0
-"""Percent (rapidfuzz ratio) from which two texts without ids are the same entry, at the same and at another time."""
-
-PAIRS_LIMIT = 40_000
-"""Comparisons of texts at most for one document; beyond it only entries of the same time are compared, or none."""
-
-COMPARED = 300
-"""Characters of each text that are compared: enough to tell entries apart, and a bound on the cost of a pair."""
+replace = msgspec.structs.replace
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True):
-    """``entries`` are those of the document, each with its id.
+    """``entries`` are those of the document, each with its id; ``ids`` what is known of the source's own ids now.
 
-    ``repeated`` are source ids that stood on several entries: no identity, so these were matched without it.
+    ``notes`` are (reason, detail) of what was learned of them. ``pairs`` and ``steps`` count the work: comparisons of
+    two texts, and elementary steps of the assignment.
     """
 
     entries: tuple[Entry, ...]
-    repeated: frozenset[str] = frozenset()
+    ids: SourceIds = SourceIds()
+    notes: tuple[tuple[str, str], ...] = ()
+    pairs: int = 0
+    steps: int = 0
 
 
-def new_id(entry: Entry, taken: Container[str] = frozenset()) -> str:
-    """The id of an entry seen for the first time: of its source id where it has one, else of its time and text."""
-    if entry.source_id is not None:
+def new_id(entry: Entry, taken: Container[str] = frozenset(), *, native: bool = True) -> str:
+    """The id of an entry seen for the first time: of its source id where that is one, else of its time and text."""
+    if native and entry.source_id is not None:
         basis = f"source {entry.source_id}"
     else:
         basis = f"content {entry.published_at} {entry.title or ''}\n{entry.content_text}"
@@ -52,81 +55,135 @@ def _digest(basis: str) -> str:
     return hashlib.blake2b(basis.encode(), digest_size=10).hexdigest()
 
 
-def match(known: Mapping[str, Known], entries: Sequence[Entry]) -> Matching:
+def match(
+    known: Mapping[str, Known],
+    entries: Sequence[Entry],
+    *,
+    ids: SourceIds = SourceIds(),  # noqa: B008 - immutable
+    order: Sequence[str] = (),
+    coverage: Literal["full", "window", "delta"] = "full",
+) -> Matching:
     """Give every entry of a document its id: the one it is known by, or a new one.
 
-    A native id decides alone, if it stands on one entry only. The others are matched by time and text: the same
-    text first, then the most similar at the same time, then a very similar one at another time.
+    ``order`` has the ids of the entries last shown, newest first. What was learned of the source's ids so far, and
+    what this document shows of them, decides what they are worth in it.
     """
-    counts = Counter(entry.source_id for entry in entries)
-    counts |= Counter(k.entry.source_id for k in known.values())
-    repeated = frozenset(s for s, count in counts.items() if s is not None and count > 1)
+    if not ids.positional and source_ids.counts_from_the_top(entries):
+        ids = replace(ids, positional=True)
+    keys = source_ids.Keys(known, entries, ids)
+    found = _native(keys)
+    pairs = [(known[i], entries[p]) for p, i in found.items()]
+    if not ids.positional and source_ids.shifted(pairs, known.values(), entries):
+        ids = replace(ids, positional=True)
+        keys = source_ids.Keys(known, entries, ids)
+        found = {}
+    kept = sum(source_ids.text(known[i].entry) != source_ids.text(entries[p]) for p, i in found.items())
+    by_content, compared, steps = _by_content(known, entries, found, keys, ids, order, coverage)
+    moved = [
+        (old, new)
+        for place, i in by_content.items()
+        if (old := source_ids.current(known[i])) is not None
+        and (new := keys.of_shown[place] and entries[place].source_id)
+        and old != new
+        and old not in keys.repeated
+    ]
+    found |= by_content
+    ids, notes = source_ids.tell(source_ids.learn(ids, moved, kept, entries), keys.repeated)
+    named = _named(known, entries, found, keys, lasting=source_ids.trust(ids) != "none")
+    return Matching(entries=named, ids=ids, notes=notes, pairs=compared, steps=steps)
 
-    def anonymous(entry: Entry) -> bool:
-        return entry.source_id is None or entry.source_id in repeated
 
-    by_source = {k.entry.source_id: i for i, k in known.items() if not anonymous(k.entry)}
-    candidates = {i: k.entry for i, k in known.items() if anonymous(k.entry)}
-    ids = {
-        place: by_source[entry.source_id]
-        for place, entry in enumerate(entries)
-        if not anonymous(entry) and entry.source_id in by_source
+def _native(keys: source_ids.Keys) -> dict[int, str]:
+    return {
+        place: keys.of_known[key] for place, key in enumerate(keys.of_shown) if key is not None and key in keys.of_known
     }
-    places = [place for place, entry in enumerate(entries) if anonymous(entry)]
-    ids |= _match_by_content(candidates, entries, places)
+
+
+def _named(
+    known: Mapping[str, Known],
+    entries: Sequence[Entry],
+    found: Mapping[int, str],
+    keys: source_ids.Keys,
+    *,
+    lasting: bool,
+) -> tuple[Entry, ...]:
     taken = set(known)
     named: list[Entry] = []
     for place, entry in enumerate(entries):
-        entry_id = ids.get(place)
+        entry_id = found.get(place)
         if entry_id is None:
-            entry_id = new_id(entry, taken)
+            entry_id = new_id(entry, taken, native=lasting and keys.of_shown[place] is not None)
             taken.add(entry_id)
-        named.append(msgspec.structs.replace(entry, id=entry_id))
-    return Matching(entries=tuple(named), repeated=repeated)
+        entry = replace(entry, id=entry_id)
+        named.append(entry if lasting else _addressed(entry, known.get(entry_id)))
+    return tuple(named)
 
 
-def _match_by_content(candidates: dict[str, Entry], entries: Sequence[Entry], places: Sequence[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
+def _addressed(entry: Entry, known: Known | None) -> Entry:
+    """The entry; with the address it had, if it differs in that only: it may hold the id that does not last."""
+    if known is None or known.entry.url == entry.url:
+        return entry
+    before = replace(entry, url=known.entry.url)
+    return before if essence(before) == essence(known.entry) else entry
 
-    def settle(place: int, entry_id: str) -> None:
-        found[place] = entry_id
+
+def _by_content(
+    known: Mapping[str, Known],
+    entries: Sequence[Entry],
+    found: Mapping[int, str],
+    keys: source_ids.Keys,
+    ids: SourceIds,
+    order: Sequence[str],
+    coverage: str,
+) -> tuple[dict[int, str], int, int]:
+    """The known entries of the places that ``found`` leaves open; comparisons and steps spent."""
+    places = [place for place in range(len(entries)) if place not in found]
+    taken = set(found.values())
+    candidates = {i: k for i, k in known.items() if i not in taken}
+    if not places or not candidates:
+        return {}, 0, 0
+    general = source_ids.trust(ids)
+    native = set(keys.of_known.values())
+
+    def trust(place: int, entry_id: str) -> source_ids.Trust:
+        """What the two ids say that they are not: nothing, if one has none."""
+        return general if keys.of_shown[place] is not None and entry_id in native else "none"
+
+    settled = _same(candidates, entries, places, trust)
+    anchors = {**found, **settled}
+    rest = [place for place in places if place not in settled]
+    for entry_id in settled.values():
         del candidates[entry_id]
-
-    for same in (_time_and_text, _text):
-        index: dict[object, list[str]] = {}
-        for entry_id, entry in candidates.items():
-            index.setdefault(same(entry), []).append(entry_id)
-        for place in places:
-            if place not in found and (ids := index.get(same(entries[place]))):
-                settle(place, ids.pop(0))
-    rest = [place for place in places if place not in found]
-    by_time: dict[datetime | None, set[str]] = {}
-    for entry_id, entry in candidates.items():
-        by_time.setdefault(entry.published_at, set()).add(entry_id)
-    near_only = len(rest) * len(candidates) > PAIRS_LIMIT
-    if near_only and sum(len(by_time.get(entries[place].published_at, ())) for place in rest) > PAIRS_LIMIT:
-        return found
-    scored: list[tuple[float, int, str]] = []
-    for place in rest:
-        at_same_time = by_time.get(entries[place].published_at, set())
-        for entry_id in at_same_time if near_only else candidates:
-            floor = SIMILAR_AT_SAME_TIME if entry_id in at_same_time else SIMILAR
-            score = fuzz.ratio(_start(entries[place]), _start(candidates[entry_id]), score_cutoff=floor)
-            if score:
-                scored.append((score + (100.0 if entry_id in at_same_time else 0.0), place, entry_id))
-    for _, place, entry_id in sorted(scored, key=lambda s: (-s[0], s[1], s[2])):
-        if place not in found and entry_id in candidates:
-            settle(place, entry_id)
-    return found
+    if settled and general != "none":
+        # Ids that have just been seen to change no longer speak against the others.
+        general = "none" if any(trust(p, i) != "none" for p, i in settled.items()) else general
+    pairs = Pairs(candidates, entries, anchors, order, trust, whole=coverage == "full")
+    gains = pairs.gains(rest)
+    chosen, steps = assign(gains)
+    return {**settled, **chosen}, pairs.compared, steps
 
 
-def _text(entry: Entry) -> str:
-    return f"{entry.title or ''}\n{entry.content_text}"
-
-
-def _start(entry: Entry) -> str:
-    return _text(entry)[:COMPARED]
-
-
-def _time_and_text(entry: Entry) -> object:
-    return (entry.published_at, _text(entry))
+def _same(
+    candidates: Mapping[str, Known],
+    entries: Sequence[Entry],
+    places: Sequence[int],
+    trust: source_ids.Trusting,
+) -> dict[int, str]:
+    """Those of the same time and text; where times are not told, of the same text, if it is one that tells."""
+    index: dict[tuple[datetime | None, str], list[str]] = {}
+    for entry_id, known in candidates.items():
+        index.setdefault((known.entry.published_at, source_ids.text(known.entry)), []).append(entry_id)
+    for listed in index.values():
+        listed.sort(key=lambda i: candidates[i].status != "present")
+    settled: dict[int, str] = {}
+    for place in places:
+        entry = entries[place]
+        listed = index.get((entry.published_at, source_ids.text(entry)), [])
+        told = entry.published_at is not None or len(source_ids.text(entry)) >= source_ids.TELLING_TEXT
+        for entry_id in listed:
+            worth = trust(place, entry_id)
+            if worth == "none" or (told and (worth == "open" or entry.published_at is not None)):
+                settled[place] = entry_id
+                listed.remove(entry_id)
+                break
+    return settled

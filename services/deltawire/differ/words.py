@@ -22,14 +22,17 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def diff(old: str, new: str) -> tuple[DiffOp, ...]:
-    """The word diff of two texts: ``=`` and ``-`` joined give the old text, ``=`` and ``+`` the new."""
+def diff(old: str, new: str, cells: int = MATRIX_LIMIT) -> tuple[DiffOp, ...]:
+    """The word diff of two texts: ``=`` and ``-`` joined give the old text, ``=`` and ``+`` the new.
+
+    ``cells`` bounds the alignment: tokens of one side times tokens of the other.
+    """
     a, b = tokens(old), tokens(new)
     head = _common(a, b)
     tail = _common(a[head:][::-1], b[head:][::-1])
     middle_a, middle_b = a[head : len(a) - tail], b[head : len(b) - tail]
     ops: list[tuple[str, list[str], list[str]]] = [("=", a[:head], a[:head])]
-    if len(middle_a) * len(middle_b) > MATRIX_LIMIT:
+    if len(middle_a) * len(middle_b) > cells:
         ops.append(("x", middle_a, middle_b))
     else:
         for op in LCSseq.opcodes(middle_a, middle_b):

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -91,6 +92,8 @@ def reading(
 
 def _order(moments: Sequence[datetime]) -> tuple[Order, set[int]]:
     """The order of a document, and the indexes of the entries that stand outside of it."""
+    if all(later >= earlier for later, earlier in pairwise(moments)):
+        return "newest-first", set()
     last = len(moments) - 1
     falling = _longest_fall(moments)
     rising = {last - index for index in _longest_fall(moments[::-1])}
@@ -137,7 +140,7 @@ def summarised(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(kept)
 
 
-def located(problems: Iterable[Problem], where: str) -> list[Problem]:
+def located(problems: Iterable[Problem], where: str | None) -> list[Problem]:
     """The problems of an entry's body, with the entry they belong to."""
     return [msgspec.structs.replace(problem, where=where) for problem in problems]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -22,6 +22,13 @@ class Unreadable(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NeedsLenient(Exception):
+    """A strict reader refuses the document; a lenient one, which is slow and can be hurt, may still read it.
+
+    The message says what is wrong with the document.
+    """
 
 
 T = TypeVar("T")
@@ -73,4 +80,17 @@ class Format(Protocol):
 
         Raises:
             Unreadable: it is malformed, cut off, or holds no live blog.
+            NeedsLenient: it is malformed in a way that ``read_leniently`` of the same format may be able to mend.
+        """
+
+
+@runtime_checkable
+class LenientFormat(Format, Protocol):
+    """A format that is often served malformed."""
+
+    def read_leniently(self, raw: Raw) -> Reading:
+        """The same as ``read``, from malformed documents too.
+
+        Raises:
+            Unreadable: no conclusion about entries can be drawn from it.
         """

@@ -25,6 +25,8 @@ def bounded(entry: Entry, where: str, problems: list[Problem]) -> Entry:
     A title or the text of a link is cut at 10,000 characters, the names of authors and labels at 200, media types and
     relations at 100; at most 50 authors, 100 labels, 500 links and 500 media are kept.
     """
+    if _within(entry):
+        return entry
     changed = msgspec.structs.replace(
         entry,
         language=_language(entry.language),
@@ -34,8 +36,6 @@ def bounded(entry: Entry, where: str, problems: list[Problem]) -> Entry:
         links=tuple(map(_link, entry.links[:MAX_LINKS])),
         media=tuple(map(_medium, entry.media[:MAX_LINKS])),
     )
-    if changed == entry:
-        return entry
     lost = [
         f"{len(before) - len(after)} of {len(before)} {name} were left out"
         for name, before, after in (
@@ -57,6 +57,22 @@ def bounded_feed(feed: FeedMeta, problems: list[Problem]) -> FeedMeta:
     if changed != feed:
         problems.append(_noted(_lost(feed, changed), "the feed"))
     return changed
+
+
+def _within(entry: Entry) -> bool:
+    return (
+        len(entry.language or "") <= MAX_LANGUAGE
+        and len(entry.title or "") <= MAX_LINE
+        and len(entry.authors) <= MAX_AUTHORS
+        and len(entry.labels) <= MAX_LABELS
+        and len(entry.links) <= MAX_LINKS
+        and len(entry.media) <= MAX_LINKS
+        and all(len(name) <= MAX_NAME for name in entry.authors + entry.labels)
+        and len({*entry.authors}) == len(entry.authors)
+        and len({*entry.labels}) == len(entry.labels)
+        and all(len(link.text) <= MAX_LINE and len(link.rel or "") <= MAX_KIND for link in entry.links)
+        and all(len(medium.type or "") <= MAX_KIND and len(medium.alt or "") <= MAX_LINE for medium in entry.media)
+    )
 
 
 def _lost(before: Entry | FeedMeta, after: Entry | FeedMeta) -> list[str]:

@@ -20,7 +20,7 @@ from deltawire.formats.layout import BLOCKS, Layout, Node
 from deltawire.formats.urls import canonical_image, canonical_url, fragment
 from deltawire.model import Link, Media, Problem
 
-__all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text"]
+__all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text", "tree"]
 
 CONTENT_VERSION = 2
 """Raised whenever the same body comes out differently; part of every adapter's version."""
@@ -112,7 +112,7 @@ def from_markup(source: str, base: str | None = None) -> Content:
 
 def _canonical(source: str, base: str | None) -> Content:
     source = _finished(_DOCUMENT.sub(" ", texts.clean(source).replace("\ue000", "")))
-    root = _parse(source)
+    root = tree(source)
     if root is None:
         return msgspec.structs.replace(from_text(_text_of(source)), problems=(_SIMPLIFIED,))
     reader = _Reader(base)
@@ -144,8 +144,8 @@ def _sanitise(canonical: str) -> str:
     return safe.replace("\uffff", "&amp;")
 
 
-def _parse(source: str) -> etree._Element | None:
-    """The tree, or null if libxml2 gave up on the way (a depth of 256) or would take too long."""
+def tree(source: str) -> etree._Element | None:
+    """The tree of some HTML, or null if libxml2 gave up on the way (a depth of 256) or would take too long."""
     # libxml2 is quadratic in the attributes of an element.
     if any(tag.count("=") > _MAX_ATTRIBUTES for tag in _tags_longer_than(source, _LONG_TAG)):
         return None

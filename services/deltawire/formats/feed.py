@@ -1,43 +1,47 @@
-"""RSS 0.9x, 1.0, 2.0 and Atom 1.0, by feedparser behind a gate.
+"""RSS 0.9x, 1.0, 2.0 and Atom 1.0: by libxml2 where they are well-formed, else by feedparser.
 
-feedparser hands the document to expat, so the gate sees to it that no DTD gets there (expat before 2.7 dies of one),
-and nothing that makes it quadratic or raise (reliability.md 3.1). Coverage is always ``window``: a feed lists the last
-N items, and an item that falls off is not gone.
+Both make the same parts of a document (``feed_parts``), and this makes entries of those. Coverage is ``window``, for a
+feed lists the last N items and an item that falls off is not gone, unless the feed says that it is complete (RFC 5005).
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar, NamedTuple
 
-import feedparser
+import msgspec
 
+from deltawire.formats import feed_loose, feed_strict, times
 from deltawire.formats import text as texts
-from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, reading, source_id
-from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.base import NeedsLenient, Raw
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
+from deltawire.formats.feed_cut import cut
+from deltawire.formats.feed_parts import Channel, Item
+from deltawire.formats.hints import hints
 from deltawire.formats.urls import canonical_image
-from deltawire.model import Entry, FeedMeta, Media, Problem, Reading
+from deltawire.model import Entry, FeedMeta, Media, Problem, Reading, Tombstone
 
-_ROOT = re.compile(r"<((?:rss|(?:\w{1,20}:)?RDF|(?:\w{1,20}:)?feed))(?=[\s>\[])")
+_ROOT = re.compile(r"<(?:\w{1,20}:)?(?:rss|RDF|feed)(?=[\s>\[])")
 _PROLOG = re.compile(r"\s*(?:<\?(?:[^?]|\?(?!>)){0,2000}\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*")
-_SECTION = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
-_TAG = re.compile(r"<(/?)([A-Za-z_][^\s<>/]*)([^<>]*)>")
-_ITEM = re.compile(r"(?:rss:|atom:)?(?:item|entry)")
-_CHARACTER = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
-_MAX_DEPTH = 100
-_MAX_ATTRIBUTES = 500
 _URL_LIKE = re.compile(r"https?://", re.IGNORECASE)
+
+
+class Canonical(NamedTuple):
+    """An entry and what was odd about it; a problem that names no place belongs to the item as a whole."""
+
+    entry: Entry
+    problems: tuple[Problem, ...]
 
 
 class Feed:
     """RSS and Atom. ``Reading.format`` is ``rss`` or ``atom``."""
 
     name: ClassVar[str] = "feed"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:8192], raw.content_type)[0]
@@ -48,169 +52,168 @@ class Feed:
         return _ROOT.match(rest) is not None
 
     def read(self, raw: Raw) -> Reading:
-        text, wrong_bytes = texts.decode(raw.body, raw.content_type)
-        problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
-        parsed = _parse(*_gate(text))
-        if parsed.get("bozo"):
-            problems.append(_malformation(parsed.get("bozo_exception")))
-        atom = str(parsed.get("version", "")).startswith("atom")
-        channel: Mapping[str, Any] = parsed.feed
-        site = canonical_url(_string(channel, "link"), raw.url)
-        language = texts.line(channel.get("language"))
-        entries = []
-        for number, item in enumerate(parsed.entries, 1):
-            entry, noted = _entry(item, base=site or raw.url, number=number, atom=atom, language=language)
-            entries.append(entry)
-            problems += noted
+        """Read a well-formed feed; only items that ``raw.memo`` does not recall are parsed.
+
+        Raises:
+            NeedsLenient: it is not well-formed, or uses its vocabulary in a way that only feedparser understands.
+            Unreadable: it has too many items.
+        """
+        body = feed_strict.document(raw)
+        try:
+            found = self._read_cut(raw, body)
+        except NeedsLenient:
+            # The document is malformed, or was cut in the wrong places.
+            found = None
+        return found or self._read_whole(raw, body)
+
+    def read_leniently(self, raw: Raw) -> Reading:
+        """Read a feed that may be malformed; slow, and for hostile input not safe in a process that matters.
+
+        Raises:
+            Unreadable: it is no feed, was cut off, or cannot be read.
+        """
+        channel, items, problems = feed_loose.read(raw)
+        site = canonical_url(channel.link, raw.url)
+        entries = [_canonical(item, channel, site or raw.url) for item in items]
+        return self._reading(raw, channel, entries, problems)
+
+    def _read_whole(self, raw: Raw, body: bytes) -> Reading:
+        outline = feed_strict.outline(body, feed_strict.parser())
+        base = canonical_url(outline.channel.link, raw.url) or raw.url
+        entries = [_canonical(outline.item(placed), outline.channel, base) for placed in outline.items]
+        return self._reading(raw, outline.channel, entries)
+
+    def _read_cut(self, raw: Raw, body: bytes) -> Reading | None:
+        parts = cut(body)
+        if parts is None:
+            return None
+        parser = feed_strict.parser()
+        frame = feed_strict.outline(parts.frame, parser)
+        if [placed.scope.depth for placed in frame.items] != [parts.depth] * len(parts.items):
+            return None
+        channel = frame.channel
+        base = canonical_url(channel.link, raw.url) or raw.url
+        stated = "\0".join((base, channel.language or "", frame.version)).encode("utf-8", "surrogatepass")
+        context = hashlib.blake2b(stated + b"\0" + parts.before, digest_size=16).digest()
+
+        def read(item: bytes) -> Canonical:
+            outline = feed_strict.outline(parts.before + item + parts.after, parser)
+            if len(outline.items) != 1:
+                raise NeedsLenient("an item is not balanced")
+            return _canonical(outline.item(outline.items[0]), channel, base)
+
+        entries = [raw.memo.recall(context + item, partial(read, item)) for item in parts.items]
+        return self._reading(raw, channel, entries)
+
+    def _reading(
+        self, raw: Raw, channel: Channel, entries: Iterable[Canonical], problems: Iterable[Problem] = ()
+    ) -> Reading:
+        noted = list(problems)
+        listed = []
+        for number, (entry, odd) in enumerate(entries, 1):
+            listed.append(entry)
+            noted += (
+                problem if problem.where else msgspec.structs.replace(problem, where=f"item {number}")
+                for problem in odd
+            )
+        own = canonical_url(raw.url)
+        more = distinct(canonical_url(address, raw.url) for address in channel.further)
+        hinted = hints(raw)
         return reading(
-            format="atom" if atom else "rss",
+            format="atom" if channel.atom else "rss",
             version=self.version,
-            feed=FeedMeta(title=_title(channel, atom=atom), url=site, language=language),
-            coverage="window",
-            entries=entries,
-            problems=problems,
+            feed=FeedMeta(
+                title=_line(channel.title, plain=channel.plain_title and channel.atom),
+                url=canonical_url(channel.link, raw.url),
+                language=texts.line(channel.language),
+                poll_hint_s=hinted.poll_hint_s,
+                skip_hours=hinted.skip_hours,
+                skip_days=hinted.skip_days,
+            ),
+            coverage="full" if channel.complete and not more else "window",
+            entries=listed,
+            problems=noted,
+            tombstones=_tombstones(channel, listed, noted),
+            more=[address for address in more if address != own],
         )
 
 
-def _gate(text: str) -> tuple[str, int]:
-    """The document from its root element on, complete and harmless, and the number of its items.
+def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]) -> list[Tombstone]:
+    """The withdrawals, each entry's last, without those that the document itself revokes by listing the entry.
 
-    Raises:
-        Unreadable: it is no feed, ends early, or is built so that parsing it would be a denial of service.
+    RFC 6721, 3: an entry whose ``updated`` is later than its tombstone's ``when`` stands.
     """
-    start = _ROOT.search(text)
-    if start is None:
-        raise Unreadable(
-            "not-a-live-blog", "the document is no RSS or Atom feed: it has no rss, rdf:RDF or feed element"
-        )
-    # The XML declaration goes too: what is left is Unicode, whatever it says.
-    text = texts.clean(text[start.start() :])
-    bare = _SECTION.sub("", text)
-    items = 0
-    stack: list[str] = []
-    for match in _TAG.finditer(bare):
-        closing, name, attributes = match.groups()
-        if closing:
-            # Markup that was not escaped leaves elements open, which their parent's end closes.
-            if name in stack:
-                del stack[-stack[::-1].index(name) - 1 :]
-        elif not attributes.endswith("/"):
-            stack.append(name)
-        if len(stack) > _MAX_DEPTH or attributes.count("=") > _MAX_ATTRIBUTES:
-            raise Unreadable("malformed", f"the feed is nested too deeply or has too many attributes, in <{name[:40]}>")
-        items += not closing and _ITEM.fullmatch(name) is not None
-    if re.search(rf"</{re.escape(start[1])}\s*>", bare) is None:
-        raise Unreadable(
-            "cut-off", f"the feed was cut off on the way: it ends inside its item {items}, without </{start[1]}>"
-        )
-    return _CHARACTER.sub(_legal_character, text), items
+    shown = {entry.source_id: entry for entry in entries}
+    found: dict[str, Tombstone] = {}
+    for ref, when in channel.deleted:
+        identity = _identity(ref)
+        if identity is None:
+            continue
+        moment = times.parse_iso(when)
+        at = moment.at if moment else None
+        if at is None:
+            message = f"{when[:60]!r} is no time with a zone"
+            noted.append(Problem(code="bad-time", message=message, where=f"the deleted-entry {identity}"))
+        entry = shown.get(identity)
+        known = found.get(identity)
+        if entry is not None and (at is None or entry.updated_at is None or entry.updated_at > at):
+            continue
+        if known is None or (at is not None and (known.at is None or at > known.at)):
+            found[identity] = Tombstone(source_id=identity, at=at)
+    return list(found.values())
 
 
-def _parse(text: str, items: int) -> Any:
-    try:
-        # BytesIO, because feedparser takes bytes for the name of a local file.
-        parsed = feedparser.parse(
-            io.BytesIO(text.encode()),
-            response_headers={"content-type": "application/xml; charset=utf-8"},
-            sanitize_html=False,
-            resolve_relative_uris=False,
-        )
-    except Exception as error:
-        # Its loose parser raises whatever it trips over (upstream issue 599).
-        raise Unreadable("malformed", f"the feed cannot be parsed: {type(error).__name__}") from error
-    unread = len(parsed.entries) < items or not (parsed.entries or parsed.feed)
-    # A feed without items is believed only if it is a feed, and in order.
-    if unread or not parsed.get("version") or (parsed.get("bozo") and not parsed.entries):
-        found = f"it has {items} items, of which {len(parsed.entries)} can be read"
-        cause = _malformation(parsed.bozo_exception).message if parsed.get("bozo") else "no title and no entries"
-        raise Unreadable("malformed", f"the feed is malformed: {found} ({cause})")
-    return parsed
-
-
-def _entry(
-    item: Mapping[str, Any], *, base: str, number: int, atom: bool, language: str | None
-) -> tuple[Entry, list[Problem]]:
-    link = canonical_url(_string(item, "link"), base)
-    identity = source_id(_string(item, "id"))
+def _identity(stated: str) -> str | None:
+    identity = source_id(stated)
     if identity is not None and _URL_LIKE.match(identity):
-        identity = canonical_url(identity) or identity
+        return canonical_url(identity) or identity
+    return identity
+
+
+def _canonical(item: Item, channel: Channel, base: str) -> Canonical:
+    link = canonical_url(item.link, base)
+    identity = _identity(item.id)
     content, spoken = _content(item, base)
-    where = identity or link or f"item {number}"
+    where = identity or link
     problems = located(content.problems, where)
     # In a feed parsed from RSS "updated" is dc:date, the same clock as pubDate under another name.
-    stated, changed = _string(item, "published"), _string(item, "updated")
-    published, updated = (times.parse(value) for value in ((stated, changed) if atom else (stated or changed, "")))
-    for value, moment in ((stated, published), (changed if atom else "", updated)):
+    stated, changed = (item.published, item.changed) if channel.atom else (item.published or item.changed, "")
+    published, updated = times.parse(stated), times.parse(changed)
+    for value, moment in ((stated, published), (changed, updated)):
         if value and moment is None:
             problems.append(Problem(code="bad-time", message=f"{value[:60]!r} is no time with a zone", where=where))
     entry = Entry(
         source_id=identity or link,
         url=link,
-        title=_title(item, atom=atom),
+        title=_line(item.title, plain=item.plain_title and channel.atom),
         content_html=content.html,
         content_text=content.text,
-        authors=_authors(item),
-        language=spoken or language,
+        authors=distinct(name for text in item.authors if (name := texts.line(text)) and "@" not in name),
+        language=spoken or texts.line(channel.language),
         published_at=published.at if published else None,
         published_precision=published.precision if published else "unknown",
         updated_at=updated.at if updated else None,
-        labels=tuple(sorted(distinct((texts.line(tag.get("term")) or "").lower() for tag in item.get("tags", ())))),
+        labels=tuple(sorted(distinct((texts.line(term) or "").lower() for term in item.terms))),
         links=content.links,
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )
-    return entry, problems
+    return Canonical(entry, tuple(problems))
 
 
-def _content(item: Mapping[str, Any], base: str) -> tuple[Content, str | None]:
-    details = [*item.get("content", ()), item.get("summary_detail") or {}]
-    detail: Mapping[str, Any] = next((detail for detail in details if detail.get("value")), {})
-    value = detail.get("value", "")
-    spoken = texts.line(detail.get("language"))
-    if detail.get("type") == "text/plain":
-        return from_text(value), spoken
-    return from_html(value, canonical_url(detail.get("base") or base, base) or base), spoken
+def _content(item: Item, base: str) -> tuple[Content, str | None]:
+    passage = next((passage for passage in item.passages if passage.value), None)
+    if passage is None:
+        return Content(), None
+    spoken = texts.line(passage.language)
+    if passage.type == "text/plain":
+        return from_text(passage.value), spoken
+    return from_html(passage.value, canonical_url(passage.base or base, base) or base), spoken
 
 
-def _media(item: Mapping[str, Any], base: str) -> tuple[Media, ...]:
-    found = []
-    for part in [*item.get("enclosures", ()), *item.get("media_content", ())]:
-        url = canonical_image(part.get("href") or part.get("url") or "", base)
-        if url is not None:
-            found.append(Media(url=url, type=part.get("type") or part.get("medium")))
-    return tuple(found)
+def _media(item: Item, base: str) -> tuple[Media, ...]:
+    found = ((canonical_image(address, base), type_) for address, type_ in item.media)
+    return tuple(Media(url=url, type=type_) for url, type_ in found if url)
 
 
-def _authors(item: Mapping[str, Any]) -> tuple[str, ...]:
-    named = (texts.line(author.get("name")) for author in item.get("authors", ()))
-    return distinct(name for name in named if name and "@" not in name)
-
-
-def _title(item: Mapping[str, Any], *, atom: bool) -> str | None:
-    plain = atom and (item.get("title_detail") or {}).get("type") == "text/plain"
-    return texts.line(item.get("title"), escaped=not plain)
-
-
-def _string(item: Mapping[str, Any], key: str) -> str:
-    # feedparser's own lookup makes "updated" up from "published", with a warning; its "in" does not.
-    value = item.get(key) if key in item else None
-    return value if isinstance(value, str) else ""
-
-
-def _legal_character(match: re.Match[str]) -> str:
-    """A character reference, or U+FFFD in place of one to what XML 1.0 section 2.2 allows no document to have."""
-    digits = match[1] or match[2]
-    number = int(digits, 16 if match[1] else 10) if len(digits) < 12 else 0
-    legal = (
-        number in (9, 10, 13) or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0x10000 <= number < 0x110000
-    )
-    return match[0] if legal else "\ufffd"
-
-
-def _malformation(error: object) -> Problem:
-    line = getattr(error, "getLineNumber", lambda: None)()
-    message = getattr(error, "getMessage", lambda: str(error))()
-    return Problem(
-        code="malformed-feed",
-        message=f"not well-formed: {message}",
-        where=f"line {line} from the root element" if line else None,
-    )
+def _line(text: str | None, *, plain: bool) -> str | None:
+    return texts.line(text, escaped=not plain)

@@ -87,6 +87,14 @@ def strings(value: object) -> Iterator[str]:
         yield from (item for item in value if isinstance(item, str))
 
 
+def segment(value: Any) -> bytes:
+    """A part of a loaded document as bytes: equal for equal values, what a memo is asked with."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a whole number beyond 64 bits, or half of a surrogate pair
+        return repr(value).encode("utf-8", "surrogatepass")
+
+
 def _lenient(text: str) -> Any:
     try:
         return json.loads(text, strict=False, parse_constant=lambda _: None, parse_int=_whole)

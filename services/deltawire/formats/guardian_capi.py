@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
@@ -13,6 +14,7 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import canonical_url, from_html, from_text
 from deltawire.formats.foreign import load_json
 from deltawire.formats.guardian_body import contributor, read_body
+from deltawire.formats.memo import recalled
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
 
 _CONTIGUOUS = re.compile(r"body:(?:latest|oldest|published-since)\b.*")
@@ -52,10 +54,10 @@ class GuardianCapi:
         if isinstance(blocks.get("body"), list):
             shown = _objects(blocks["body"])
             coverage = "full" if _total(blocks, len(shown)) <= len(shown) else "window"
-            entries = [_entry(block, url, people, problems) for block in shown if block.get("published") is not False]
+            entries = _entries(raw, shown, url, people, problems)
         elif isinstance(blocks.get("requestedBodyBlocks"), dict):
             shown, coverage = _requested(blocks["requestedBodyBlocks"], _total(blocks, -1))
-            entries = [_entry(block, url, people, problems) for block in shown if block.get("published") is not False]
+            entries = _entries(raw, shown, url, people, problems)
         elif _string(fields, "body").strip():
             entries, coverage = read_body(_string(fields, "body"), url, people, problems), "full"
         else:
@@ -125,7 +127,26 @@ def _requested(requested: Mapping[str, Any], total: int) -> tuple[list[Mapping[s
     return blocks, "delta"
 
 
-def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any], problems: list[Problem]) -> Entry:
+def _entries(
+    raw: Raw,
+    blocks: Sequence[Mapping[str, Any]],
+    page: str | None,
+    people: Mapping[str, Any],
+    problems: list[Problem],
+) -> list[Entry]:
+    """The entries of the blocks that are published; only those that the memo does not recall are read."""
+    context = f"capi\0{page}\0{people}"
+    entries = []
+    for block in blocks:
+        if block.get("published") is not False:
+            entry, odd = recalled(raw.memo, context, block, partial(_entry, block, page, people))
+            entries.append(entry)
+            problems += odd
+    return entries
+
+
+def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]) -> tuple[Entry, list[Problem]]:
+    """The entry, and what was odd about it."""
     identity = source_id(block.get("id"))
     where = identity or "a block without id"
     attributes = _mapping(block.get("attributes"))
@@ -134,7 +155,7 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         elements = (_mapping(element.get("textTypeData")) for element in _objects(block.get("elements")))
         body = "".join(_string(element, "html") for element in elements)
     content = from_html(body, page) if body else from_text(_string(block, "bodyTextSummary"))
-    problems += located(content.problems, where)
+    problems = located(content.problems, where)
     stated = next(
         (block[key] for key in ("firstPublishedDate", "publishedDate", "createdDate") if block.get(key)), None
     )
@@ -143,7 +164,7 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         problems.append(
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
         )
-    return Entry(
+    entry = Entry(
         source_id=identity,
         url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
         title=texts.line(block.get("title")) or texts.line(attributes.get("title")),
@@ -157,6 +178,7 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         links=content.links,
         media=content.media,
     )
+    return entry, problems
 
 
 def _author(person: Any, people: Mapping[str, Any]) -> str | None:

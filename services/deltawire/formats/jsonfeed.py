@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
@@ -12,6 +13,7 @@ from deltawire.formats.assemble import distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
 from deltawire.formats.foreign import load_json, strings
+from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_image
 from deltawire.model import Entry, FeedMeta, Link, Media, Problem, Reading
 
@@ -21,8 +23,8 @@ _VERSION = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org
 class JsonFeed:
     """JSON Feed.
 
-    Coverage is always ``window``: with a ``next_url`` the rest stands elsewhere, and without one the specification
-    still lets a publisher list only its latest items.
+    Coverage is always ``window``: with a ``next_url`` the rest stands elsewhere (``Reading.more``), and without one the
+    specification still lets a publisher list only its latest items. ``expired`` says that there will be no more.
     """
 
     name: ClassVar[str] = "jsonfeed"
@@ -43,10 +45,15 @@ class JsonFeed:
         language = texts.line(document.get("language"), escaped=False)
         entries: list[Entry] = []
         problems = loaded.problems
+        context = f"jsonfeed\0{raw.url}\0{language}"
         for number, item in enumerate(items, 1):
             if not isinstance(item, dict):
                 raise Unreadable("malformed", f"item {number} of the JSON Feed is no object")
-            entries.append(_entry(item, raw.url, language, f"item {number}", problems))
+            entry, noted = recalled(raw.memo, context, item, partial(_entry, item, raw.url, language))
+            entries.append(entry)
+            problems += located(noted, f"item {number}")
+        further = canonical_url(_string(document, "next_url"), raw.url)
+        own = {canonical_url(raw.url), canonical_url(_string(document, "feed_url"), raw.url)}
         return reading(
             format=self.name,
             version=self.version,
@@ -59,25 +66,26 @@ class JsonFeed:
             coverage="window",
             entries=entries,
             problems=problems,
+            # A page that names itself as the next one, which the specification forbids, has none.
+            more=(further,) if further and further not in own else (),
         )
 
 
-def _entry(item: Mapping[str, Any], base: str, language: str | None, where: str, problems: list[Problem]) -> Entry:
+def _entry(item: Mapping[str, Any], base: str, language: str | None) -> tuple[Entry, tuple[Problem, ...]]:
+    """The entry, and what was odd about it."""
     url = canonical_url(_string(item, "url"), base)
     content = _content(item, url or base)
-    problems += located(content.problems, where)
+    problems = list(content.problems)
     moments = []
     for key in ("date_published", "date_modified"):
         moment = times.parse_iso(_string(item, key))
         if moment is None and item.get(key) is not None:
-            problems.append(
-                Problem(code="bad-time", message=f"{key} is no time with an offset (RFC 3339)", where=where)
-            )
+            problems.append(Problem(code="bad-time", message=f"{key} is no time with an offset (RFC 3339)"))
         moments.append(moment)
     published, modified = moments
     external = canonical_url(_string(item, "external_url"), base)
     links = content.links + ((Link(url=external, rel="related"),) if external else ())
-    return Entry(
+    entry = Entry(
         source_id=source_id(item.get("id")) or url,
         url=url,
         title=texts.line(item.get("title"), escaped=False),
@@ -92,6 +100,7 @@ def _entry(item: Mapping[str, Any], base: str, language: str | None, where: str,
         links=tuple(dict.fromkeys(links)),
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )
+    return entry, tuple(problems)
 
 
 def _content(item: Mapping[str, Any], base: str) -> Content:

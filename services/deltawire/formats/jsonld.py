@@ -69,7 +69,7 @@ class JsonLd:
                 title=texts.line(blog.get("headline")) or texts.line(blog.get("name")), url=url, language=language
             ),
             coverage="window",
-            entries=read_updates(blog, by_id, base=url or raw.url, language=language, problems=problems),
+            entries=read_updates(blog, by_id, base=url or raw.url, language=language, problems=problems, memo=raw.memo),
             problems=problems,
         )
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, source_id, unique_or_next
-from deltawire.formats.base import Unreadable
-from deltawire.formats.content import from_markup
+from deltawire.formats.base import Forgetful, Memo, Unreadable
+from deltawire.formats.content import Content, from_markup
+from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_image, canonical_url, fragment
 from deltawire.model import Entry, Media, Problem
 
 Node = Mapping[str, Any]
 
+_BODIES = ("articleBody", "text", "description")
+_FORGETFUL = Forgetful()
 _NUMBERED = re.compile(r"(\D*)(\d{1,6})")
 
 
@@ -31,9 +35,17 @@ def address(node: Node) -> str | None:
 
 
 def read_updates(
-    blog: Node, by_id: Mapping[str, Node], *, base: str, language: str | None, problems: list[Problem]
+    blog: Node,
+    by_id: Mapping[str, Node],
+    *,
+    base: str,
+    language: str | None,
+    problems: list[Problem],
+    memo: Memo = _FORGETFUL,
 ) -> list[Entry]:
     """The entries of a blog that has a ``liveBlogUpdate``, in document order; doubts go to ``problems``.
+
+    Only bodies that ``memo`` does not recall are read: all else in an update costs next to nothing.
 
     Raises:
         Unreadable: there are updates, but none is an object.
@@ -57,8 +69,10 @@ def read_updates(
     entries = []
     for number, update in enumerate(updates):
         where = ids[number] or f"update {number + 1}"
-        content = from_markup(_body(update, where, problems), urls[number] or base)
-        problems += located(content.problems, where)
+        page = urls[number] or base
+        stated = [update.get(key) for key in _BODIES]
+        content, odd = recalled(memo, f"jsonld\0{page}", stated, partial(_content, stated, page))
+        problems += located((*odd, *content.problems), where)
         own = [medium for medium in _images(update.get("image"), base)[:1] if medium.url not in blog_images]
         at, changed = published[number], modified[number]
         entries.append(
@@ -170,17 +184,17 @@ def _rising(moments: Sequence[datetime]) -> bool:
     return bool(moments) and moments[0] < moments[-1] and all(a <= b for a, b in pairwise(moments))
 
 
-def _body(update: Node, where: str, problems: list[Problem]) -> str:
-    for key in ("articleBody", "text", "description"):
-        value = update.get(key)
+def _content(stated: Sequence[Any], base: str) -> tuple[Content, list[Problem]]:
+    problems: list[Problem] = []
+    return from_markup(_body(stated, problems), base), problems
+
+
+def _body(stated: Sequence[Any], problems: list[Problem]) -> str:
+    for key, value in zip(_BODIES, stated, strict=True):
         if isinstance(value, dict):
             inner = _text(value.get("@value")) or _text(value.get("text"))
             problems.append(
-                Problem(
-                    code="odd-body",
-                    message=f"{key} is an object{'' if inner else ' without text'}, no string",
-                    where=where,
-                )
+                Problem(code="odd-body", message=f"{key} is an object{'' if inner else ' without text'}, no string")
             )
             value = inner
         if isinstance(value, list):

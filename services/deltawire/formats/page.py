@@ -17,6 +17,7 @@ _WALL = re.compile(
     r"|access denied|checking your browser|unusual traffic|enable javascript and cookies",
     re.IGNORECASE,
 )
+_JSONLD_UPDATES = re.compile(rb"liveBlogUpdate(?:\"|&quot;)\s*:")
 _HEAD = 100_000
 _MAX_SCRIPTS = 500
 
@@ -58,6 +59,15 @@ def jsonld_scripts(html: str) -> list[Script]:
         if close is None:
             break
     return scripts
+
+
+def is_markup(body: bytes) -> bool:
+    return body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\0")[:1] == b"<"
+
+
+def has_jsonld_updates(body: bytes) -> bool:
+    """Whether the page tells its entries as JSON-LD too, at a glance."""
+    return _JSONLD_UPDATES.search(body) is not None
 
 
 def describe(html: str) -> str:

@@ -6,12 +6,17 @@ import traceback
 from pathlib import Path
 
 from deltawire.formats import text as texts
-from deltawire.formats.base import Format, Raw, Unreadable
+from deltawire.formats.amp import Amp
+from deltawire.formats.base import Format, LenientFormat, NeedsLenient, Raw, Unreadable
 from deltawire.formats.feed import Feed
 from deltawire.formats.foreign import load_json
 from deltawire.formats.guardian_capi import GuardianCapi
+from deltawire.formats.guardian_page import GuardianPage
+from deltawire.formats.guardian_poll import GuardianPoll
 from deltawire.formats.jsonfeed import JsonFeed
 from deltawire.formats.jsonld import JsonLd
+from deltawire.formats.liveblog_html import LiveblogHtml
+from deltawire.formats.microdata import Microdata
 from deltawire.formats.page import describe
 from deltawire.formats.plaintext import PlainText
 from deltawire.model import Reading
@@ -24,6 +29,11 @@ FORMATS: dict[str, Format] = {
     "atom": _FEED,
     "jsonfeed": JsonFeed(),
     "guardian-capi": GuardianCapi(),
+    "guardian-page": GuardianPage(),
+    "guardian-poll": GuardianPoll(),
+    "amp": Amp(),
+    "liveblog-html": LiveblogHtml(),
+    "microdata": Microdata(),
     "jsonld": JsonLd(),
     "plain-text": PlainText(),
 }
@@ -36,7 +46,8 @@ def detect(raw: Raw) -> Format:
     Raises:
         Unreadable: it is in none; the message says what it is instead.
     """
-    if not raw.body.strip(b"\xef\xbb\xbf \t\r\n\0"):
+    # The answer to an AMP poll may be empty: nothing changed.
+    if not raw.body.strip(b"\xef\xbb\xbf \t\r\n\0") and not FORMATS["amp"].claims(raw):
         raise Unreadable("empty", "the document is empty: the server sent no content")
     for candidate in FORMATS.values():
         if candidate.claims(raw):
@@ -44,11 +55,14 @@ def detect(raw: Raw) -> Format:
     raise Unreadable("not-a-live-blog", f"{_what_it_is(raw)} is none of the known formats ({', '.join(FORMATS)})")
 
 
-def read(raw: Raw, format: str = "auto") -> Reading:  # noqa: A002 - as in the configuration
+def read(raw: Raw, format: str = "auto", *, lenient: bool = False) -> Reading:  # noqa: A002 - as in the configuration
     """Read a document: pure computation, no I/O; for 16 MiB it can take many seconds.
+
+    Strictly unless ``lenient``: a lenient reader costs a hundred times as much, and takes whatever it is given.
 
     Raises:
         Unreadable: no conclusion about entries can be drawn from it.
+        NeedsLenient: it is malformed, but ``read_leniently`` may be able to read it.
         ValueError: there is no format of that name.
     """
     if format != "auto" and format not in FORMATS:
@@ -57,8 +71,8 @@ def read(raw: Raw, format: str = "auto") -> Reading:  # noqa: A002 - as in the c
         raise Unreadable("too-large", f"the document has {len(raw.body)} bytes; at most {MAX_BYTES} are read")
     adapter = detect(raw) if format == "auto" else FORMATS[format]
     try:
-        return adapter.read(raw)
-    except Unreadable:
+        return adapter.read_leniently(raw) if lenient and isinstance(adapter, LenientFormat) else adapter.read(raw)
+    except (Unreadable, NeedsLenient):
         raise
     except Exception as error:
         # The last net under hostile input. The message of a foreign exception may quote the document: it stays out.
@@ -66,6 +80,15 @@ def read(raw: Raw, format: str = "auto") -> Reading:  # noqa: A002 - as in the c
         where = f"{Path(frame.filename).name}:{frame.lineno}"
         message = f"the {adapter.name} reader failed with {type(error).__name__} at {where}"
         raise Unreadable("reader-error", message) from error
+
+
+def read_leniently(raw: Raw, format: str = "auto") -> Reading:  # noqa: A002
+    """Read a document that was refused with ``NeedsLenient``: the one way to a parser that can be hurt.
+
+    Raises:
+        Unreadable: no conclusion about entries can be drawn from it.
+    """
+    return read(raw, format, lenient=True)
 
 
 def _what_it_is(raw: Raw) -> str:

@@ -44,12 +44,13 @@ _HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE
 
 def clean(text: str) -> str:
     """The text without NUL, other control characters, lone surrogates and byte order marks (PostgreSQL refuses NUL)."""
-    return _UNWANTED.sub("", text)
+    # Nothing unwanted is printable, and to ask is cheaper than to search.
+    return text if text.isprintable() else _UNWANTED.sub("", text)
 
 
 def collapse(text: str) -> str:
     """One line: every run of white space, no-break spaces included, is one space; none at the ends."""
-    return _SPACE.sub(" ", clean(text)).strip()
+    return " ".join(clean(text).split())
 
 
 def has_tags(text: str) -> bool:
@@ -80,13 +81,26 @@ def is_relative_time(text: str) -> bool:
 def decode(body: bytes, content_type: str | None) -> tuple[str, str | None]:
     """A body as text, and a sentence on what was wrong with its bytes, or null.
 
+    Bytes that are invalid in their encoding are read as Windows-1252, the usual culprit.
+    """
+    codec, body, wrong = encoding(body, content_type)
+    try:
+        text = body.decode(codec)
+    except UnicodeDecodeError as error:
+        wrong = wrong or f"byte {error.start} is not valid {codec}; such bytes were read as Windows-1252"
+        text = body.decode(codec, "deltawire-cp1252")
+    return text, wrong
+
+
+def encoding(body: bytes, content_type: str | None) -> tuple[str, bytes, str | None]:
+    """How a body is encoded, by Python's name; the body without its byte order mark; what was wrong, or null.
+
     Byte order mark, then the header, then what the document states (RFC 7303 section 3); only known-harmless codecs.
-    Bytes that are invalid are read as Windows-1252, the usual culprit.
     """
     name = "utf-8"
-    for mark, encoding in _BOMS:
+    for mark, marked in _BOMS:
         if body.startswith(mark):
-            body, name = body[len(mark) :], encoding
+            body, name = body[len(mark) :], marked
             break
     else:
         header = _HEADER_CHARSET.search(content_type or "")
@@ -99,18 +113,9 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, str | None]:
         codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         codec = ""
-    wrong = None
     if codec not in _CODECS:
-        wrong = f"the encoding {name[:40]!r} is unknown or not allowed; read as UTF-8"
-        codec = "utf-8"
-    if codec == "iso8859-1":
-        codec = "cp1252"
-    try:
-        text = body.decode(codec)
-    except UnicodeDecodeError as error:
-        wrong = wrong or f"byte {error.start} is not valid {codec}; such bytes were read as Windows-1252"
-        text = body.decode(codec, "deltawire-cp1252")
-    return text, wrong
+        return "utf-8", body, f"the encoding {name[:40]!r} is unknown or not allowed; read as UTF-8"
+    return "cp1252" if codec == "iso8859-1" else codec, body, None
 
 
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:

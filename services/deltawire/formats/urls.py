@@ -19,6 +19,8 @@ _BUSTER_NAME = re.compile(
 _EPOCH = re.compile(r"1\d{9}(?:\d{3})?(?:\.\d+)?")
 _SCHEMES = frozenset({"http", "https", "mailto"})
 _PORTS = {"http": ":80", "https": ":443"}
+_BREAKS = re.compile(r"[\t\r\n]")
+_WHOLE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\w.\-]")
 _MAX = 4096
 
@@ -43,11 +45,11 @@ def fragment(url: str) -> str | None:
 
 
 def _canonical(url: str, base: str | None, *, image: bool) -> str | None:
-    url = re.sub(r"[\t\r\n]", "", clean(url)).strip()
+    url = _BREAKS.sub("", clean(url)).strip()
     if not url or len(url) > _MAX:
         return None
     try:
-        parts = urlsplit(urljoin(base, url) if base else url)
+        parts = urlsplit(urljoin(base, url) if base and not _WHOLE.match(url) else url)
         scheme = parts.scheme.lower()
         if scheme not in _SCHEMES or (scheme != "mailto" and not parts.hostname):
             return None

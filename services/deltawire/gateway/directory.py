@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
+from datetime import UTC, datetime
 
 from deltawire.events import Event
 from deltawire.gateway.table import Table
 from deltawire.gateway.views import FeedView
+from deltawire.health import health
 from deltawire.log.port import Log
 from deltawire.log.topics import Topics
 from deltawire.model import Feed, FetchState, LookSummary, Problem
 from deltawire.store.port import Store
-from deltawire.telemetry import redact
-
-_URL = re.compile(r"[a-z]+://[^\s'\"<>]+")
+from deltawire.telemetry import redact, redact_text
 
 
 class Directory:
@@ -65,6 +64,7 @@ def feed_view(feed: Feed, state: FetchState | None, title: str | None, entries: 
     """A feed for people. The state of an earlier life of the feed does not count."""
     if state is None or state.generation != feed.generation:
         state = FetchState(generation=feed.generation)
+    found = health(feed, state, datetime.now(UTC))
     return FeedView(
         id=feed.id,
         url=redact(feed.url),
@@ -74,6 +74,9 @@ def feed_view(feed: Feed, state: FetchState | None, title: str | None, entries: 
         series=feed.series,
         paused=feed.paused,
         state=state.state,
+        health=found.word,
+        health_detail=found.detail and redact_text(found.detail),
+        moved_to=state.moved_to and redact(state.moved_to),
         since=state.failing_since if state.state in ("retrying", "failing") else state.since,
         attempts=state.attempts,
         live=state.live,
@@ -88,7 +91,9 @@ def feed_view(feed: Feed, state: FetchState | None, title: str | None, entries: 
 
 
 def _clean_problem(problem: Problem) -> Problem:
-    return Problem(code=problem.code, message=_clean(problem.message), where=problem.where and _clean(problem.where))
+    return Problem(
+        code=problem.code, message=redact_text(problem.message), where=problem.where and redact_text(problem.where)
+    )
 
 
 def _clean_look(look: LookSummary) -> LookSummary:
@@ -99,10 +104,5 @@ def _clean_look(look: LookSummary) -> LookSummary:
         duration_s=look.duration_s,
         status=look.status,
         bytes=look.bytes,
-        detail=look.detail and _clean(look.detail),
+        detail=look.detail and redact_text(look.detail),
     )
-
-
-def _clean(text: str) -> str:
-    """A text for people, its URLs without credentials and query."""
-    return _URL.sub(lambda match: redact(match[0]), text)

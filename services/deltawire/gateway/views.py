@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from deltawire.gateway.cursor import encode_page, page_cursor
+from deltawire.health import Word
 from deltawire.model import Entry, LookSummary, Problem
 from deltawire.store.port import Alert, Delivery, StoredEntry, StoredRevision
 
@@ -16,7 +17,10 @@ HEADLINE = 140
 
 
 class FeedView(msgspec.Struct, frozen=True, kw_only=True):
-    """``since`` is when the state began; for a failing feed, when the first of the failed looks began."""
+    """``since`` is when the state began; for a failing feed, when the first of the failed looks began.
+
+    ``health`` is the state in a word for people, ``health_detail`` the sentence to it.
+    """
 
     id: str
     url: str
@@ -26,6 +30,9 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True):
     series: str | None
     paused: bool
     state: Literal["new", "ok", "retrying", "failing", "ended", "gone"]
+    health: Word
+    health_detail: str | None
+    moved_to: str | None
     since: datetime | None
     attempts: int
     live: bool | None

@@ -36,6 +36,7 @@ class Topics:
         self.table = {
             "feeds": topic("feeds"),
             "fetch_state": topic("fetch-state"),
+            "series": topic("series"),
             "observations": topic("observations", retention=3 * DAY),
             "differ_state": topic("differ-state"),
             "events": topic("events", retention=30 * DAY, public=True),
@@ -44,6 +45,7 @@ class Topics:
         }
         self.feeds = self.table["feeds"].name
         self.fetch_state = self.table["fetch_state"].name
+        self.series = self.table["series"].name
         self.observations = self.table["observations"].name
         self.differ_state = self.table["differ_state"].name
         self.events = self.table["events"].name

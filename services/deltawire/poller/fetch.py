@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -15,6 +16,7 @@ import msgspec
 
 from deltawire import net, variables
 from deltawire.config import FetchConfig
+from deltawire.formats import addresses
 from deltawire.poller import headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
@@ -26,7 +28,12 @@ ACCEPT = (
     "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
 )
 NO_VALIDATORS = Validators()
+_ADDRESSES = 32_768
+"""URLs of which it is remembered what was found out by taking them apart."""
+_WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
+"""The total deadline is that of ``fetch``, with all redirects; a second one for each request costs a timer."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
 
 Clock = Callable[[], datetime]
 
@@ -35,10 +42,21 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class _Failed(Exception):
-    def __init__(self, cause: str, detail: str, status: int | None = None, retry_after: datetime | None = None) -> None:
+class FetchRefused(Exception):
+    """The answer is none that can be used; ``failure`` says why."""
+
+    def __init__(
+        self,
+        cause: str,
+        detail: str,
+        status: int | None = None,
+        retry_after: datetime | None = None,
+        refused_by: str | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.failure = Failure(cause=cause, detail=detail, status=status, retry_after=retry_after)
+        self.failure = Failure(
+            cause=cause, detail=detail, status=status, retry_after=retry_after, refused_by=refused_by
+        )
 
 
 async def fetch(
@@ -48,8 +66,13 @@ async def fetch(
     validators: Validators = NO_VALIDATORS,
     *,
     clock: Clock = utc_now,
+    home: str | None = None,
+    cut: bool = False,
 ) -> Fetched | Failure:
-    """GET a URL, whose ``${NAME}`` are filled in here and go no further.
+    """GET a URL, or what stands for it (``formats.addresses``). Its ``${NAME}`` are filled in here and go no further.
+
+    ``home`` is the feed's own URL where another is asked; the target of validators is named in relation to it.
+    With ``cut`` a document that is too large is cut off, not refused.
 
     Takes at most ``config.timeout`` seconds with all redirects and the body, and ``config.max_bytes`` of memory.
     Never raises for what the network, the server or the URL do: that is a Failure.
@@ -59,40 +82,56 @@ async def fetch(
     outcome: Fetched | Failure
     try:
         async with asyncio.timeout(config.timeout):
-            outcome = await _fetch(session, config, url, validators, clock)
-    except _Failed as failed:
+            outcome = await _fetch(session, config, url, validators, clock, home or url, cut)
+    except FetchRefused as failed:
         outcome = failed.failure
     except variables.MissingVariable as error:
         outcome = Failure(cause="variable", detail=str(error))
     except TimeoutError:
         outcome = Failure(cause="timeout", detail=f"{host} gave no complete answer within {config.timeout:g} s")
     except aiohttp.ClientError as error:
-        outcome = _failure(error, host)
+        outcome = failure_of(error, host)
     return msgspec.structs.replace(outcome, duration_s=time.monotonic() - began)
 
 
 async def _fetch(
-    session: aiohttp.ClientSession, config: FetchConfig, url: str, validators: Validators, clock: Clock
+    session: aiohttp.ClientSession,
+    config: FetchConfig,
+    url: str,
+    validators: Validators,
+    clock: Clock,
+    home: str,
+    cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(url)
+    asked, values = variables.expand(_address(url))
+    own = asked if home == url else variables.expand(_address(home))[0]
     here = _checked(asked)
+    permanent: str | None = None
+    lasting = True
+    wait: datetime | None = None
     for _ in range(MAX_REDIRECTS + 1):
-        target = None if here == asked else _digest(here)
+        target = None if here == own else _digest(here)
         conditions = _conditions(validators) if validators.target == target else {}
         async with session.get(
             here,
+            timeout=_WITHIN,
             headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
             allow_redirects=False,
             auto_decompress=False,
             read_bufsize=CHUNK,
         ) as response:
             if response.status in _REDIRECTS:
-                here = _next_hop(here, response)
+                there = next_hop(here, response)
+                lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
+                permanent = _shown(there, values) if lasting else permanent
+                wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
+                here = there
                 continue
             if response.status == 304 and not conditions:
-                raise _Failed("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
-            return await _conclude(response, config, variables.conceal(here, values), target, clock)
-    raise _Failed("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
+                raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
+            fetched = await _conclude(response, config, _shown(here, values), target, clock, cut)
+            return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
+    raise FetchRefused("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
 
 async def _conclude(
@@ -101,19 +140,21 @@ async def _conclude(
     shown_url: str,
     target: str | None,
     clock: Clock,
+    cut: bool,
 ) -> Fetched:
     now = clock()
     host = _host(shown_url)
     status = response.status
     if status not in (200, 203, 304):
         phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-        raise _Failed(
+        raise FetchRefused(
             GONE if status == 410 else f"http-{status}",
             f"{host} answered {status} {phrase}".rstrip(),
             status,
             headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
+            str(response.url) if status in (429, 503) else None,
         )
-    body = b"" if status == 304 else await _body(response, config.max_bytes, host)
+    body = b"" if status == 304 else await _body(response, config.max_bytes, host, cut)
     content_type = response.headers.get("Content-Type")
     return Fetched(
         status=304 if status == 304 else 200,
@@ -128,14 +169,15 @@ async def _conclude(
         ),
         cache=headers.cache_info(response.headers),
         fresh_for=headers.fresh_for(response.headers, now),
+        links=", ".join(response.headers.getall("Link", [])),
     )
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str) -> bytes:
-    def too_large() -> _Failed:
-        return _Failed("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
+async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> bytes:
+    def too_large() -> FetchRefused:
+        return FetchRefused("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
 
-    if (response.content_length or 0) > max_bytes:
+    if (response.content_length or 0) > max_bytes and not cut:
         raise too_large()
     encodings = response.headers.getall("Content-Encoding", [])
     pieces: list[bytes] = []
@@ -145,20 +187,22 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str) -> 
         async for chunk in response.content.iter_chunked(CHUNK):
             for piece in decode.feed(chunk):
                 size += len(piece)
-                if size > max_bytes:
-                    raise too_large()
                 pieces.append(piece)
+                if size > max_bytes:
+                    if not cut:
+                        raise too_large()
+                    return b"".join(pieces)[:max_bytes]
                 # Unpacking must not hold up the other feeds; a whole chunk can become megabytes.
                 await asyncio.sleep(0)
         decode.finish()
     except CutOff as error:
-        raise _Failed("cut-off", f"the answer of {host} is cut off: {error}", response.status) from None
+        raise FetchRefused("cut-off", f"the answer of {host} is cut off: {error}", response.status) from None
     except CodingError as error:
-        raise _Failed("encoding", f"{host}: {error}", response.status) from None
+        raise FetchRefused("encoding", f"{host}: {error}", response.status) from None
     except TimeoutError:
         raise
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
-        raise _Failed("cut-off", f"{host} broke the connection off before the end", response.status) from None
+        raise FetchRefused("cut-off", f"{host} broke the connection off before the end", response.status) from None
     return b"".join(pieces)
 
 
@@ -167,6 +211,7 @@ def _conditions(validators: Validators) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+@lru_cache(_ADDRESSES)
 def _checked(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -174,16 +219,16 @@ def _checked(url: str) -> str:
     except ValueError:
         usable = False
     if not usable or any(character <= " " for character in url):
-        raise _Failed("url", "the URL of the feed is not a complete http:// or https:// URL")
+        raise FetchRefused("url", "the URL of the feed is not a complete http:// or https:// URL")
     return url
 
 
-def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
+def next_hop(here: str, response: aiohttp.ClientResponse) -> str:
     """Where a redirect leads. Credentials go with it only within the same scheme, host and port."""
     host = _host(here)
     location = response.headers.get("Location", "").strip()
     if not location:
-        raise _Failed("redirect", f"{host} answered {response.status} without saying where to", response.status)
+        raise FetchRefused("redirect", f"{host} answered {response.status} without saying where to", response.status)
     try:
         there = urlsplit(urljoin(here, location))
         old = urlsplit(here)
@@ -193,9 +238,9 @@ def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
             address = f"{userinfo}@{address}" if userinfo else address
         there = there._replace(netloc=address, fragment="")
     except ValueError:
-        raise _Failed("redirect", f"{host} redirects to something that is no URL", response.status) from None
+        raise FetchRefused("redirect", f"{host} redirects to something that is no URL", response.status) from None
     if there.scheme not in ("http", "https") or not there.hostname:
-        raise _Failed(
+        raise FetchRefused(
             "redirect",
             f"{host} redirects to a {there.scheme[:20]}: URL; only http and https are followed",
             response.status,
@@ -203,7 +248,17 @@ def _next_hop(here: str, response: aiohttp.ClientResponse) -> str:
     return urlunsplit(there)
 
 
-def _failure(error: aiohttp.ClientError, host: str) -> Failure:
+def _keepable(here: str, there: str) -> bool:
+    """Whether a permanent redirect may be kept: not from https to http, and nothing that a site wrote like a variable.
+
+    A kept URL is expanded when it is asked: ``${NAME}`` from a Location header would hand a variable to the site.
+    """
+    downgrade = here.startswith("https:") and not there.startswith("https:")
+    return not downgrade and variables.NAME.search(there) is None
+
+
+def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
+    """What an error of the session means, in one sentence."""
     refused = net.refusal(error)
     if refused is not None:
         return Failure(cause="address-refused", detail=refused)
@@ -211,7 +266,8 @@ def _failure(error: aiohttp.ClientError, host: str) -> Failure:
         case aiohttp.ClientConnectorDNSError():
             return Failure(cause="dns", detail=f"the name {error.host} cannot be resolved")
         case aiohttp.ClientConnectorCertificateError():
-            return Failure(cause="tls", detail=f"the certificate of {host} is not valid")
+            why = getattr(error.certificate_error, "verify_message", "").rstrip(".")
+            return Failure(cause="tls", detail=f"the certificate of {host} is not valid: {why}".rstrip(": "))
         case aiohttp.ClientSSLError():
             return Failure(cause="tls", detail=f"{host} does not speak TLS as it should")
         case aiohttp.ClientConnectorError():
@@ -224,6 +280,19 @@ def _failure(error: aiohttp.ClientError, host: str) -> Failure:
     return Failure(cause="protocol", detail=f"{host} sent an answer that is not HTTP, or headers beyond all bounds")
 
 
+_address = lru_cache(_ADDRESSES)(addresses.fetched)
+
+
+@lru_cache(_ADDRESSES)
+def _plain(url: str) -> str:
+    return variables.conceal(url, {})
+
+
+def _shown(url: str, values: Mapping[str, str]) -> str:
+    return variables.conceal(url, values) if values else _plain(url)
+
+
+@lru_cache(_ADDRESSES)
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"

@@ -54,6 +54,11 @@ def retry_after(value: str | None, now: datetime) -> datetime | None:
     return moment if moment > now else None
 
 
+def later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of two moments, of which either may not be said."""
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
 def cache_info(headers: Mapping[str, str]) -> CacheInfo:
     return CacheInfo(
         age_s=seconds(headers.get("Age")),

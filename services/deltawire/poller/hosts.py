@@ -1,15 +1,42 @@
-"""Politeness: how many fetches run at once, in all and to one host, and how many a host gets a second."""
+"""Politeness: how many fetches run at once, in all and to one host, and how many each gets a second.
+
+A host that refuses is slowed down for all of its feeds: each refusal doubles the pause between requests to it, and calm
+takes that back. Once it refuses two of its feeds for a while (Retry-After) it means all of them: the others wait too.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from deltawire.config import FetchConfig
 
 CONCURRENT_FETCHES = 128
+"""Fetches under way at once that are not slow yet."""
+
+SLOW_AFTER = 2.0
+"""Seconds after which a fetch leaves its place to another: hosts that drip must not use up the places of all."""
+
+OPEN_FETCHES = 768
+"""Fetches under way at once, slow ones included: below the usual limit of open files."""
+
+LONGEST_HOLD = 3600.0
+"""Seconds for which the Retry-After of some feeds holds up the other feeds of their host."""
+
+REFUSED_FEEDS = 2
+"""So many feeds that are to wait mean the whole host: one alone can have a quota of its own."""
+
+LONGEST_GAP = 60.0
+"""Seconds between two requests to a host, whatever its robots.txt or its refusals ask for."""
+
+CALM = 300.0
+"""Seconds without a refusal that take one doubling of the pause back."""
+
+_FIRST_GAP = 0.5
+_MOST_STRIKES = 10
 
 
 class _Host:
@@ -17,6 +44,62 @@ class _Host:
         self.connections = asyncio.Semaphore(connections)
         self.next_start = 0.0
         self.users = 0
+        self.waiting: dict[str, float] = {}
+        self.delay = 0.0
+        self.strikes = 0
+        self.struck_at = 0.0
+
+    def standing(self, now: float) -> int:
+        """The refusals that calm has not taken back."""
+        return max(0, self.strikes - int((now - self.struck_at) / CALM))
+
+    def held_until(self, now: float) -> float:
+        self.waiting = {url: until for url, until in self.waiting.items() if until > now}
+        return min(self.waiting.values()) if len(self.waiting) >= REFUSED_FEEDS else 0.0
+
+    def gap(self, usual: float, now: float) -> float:
+        strikes = self.standing(now)
+        slowed = max(usual, _FIRST_GAP) * 2**strikes if strikes else usual
+        return max(usual, min(max(slowed, self.delay), LONGEST_GAP))
+
+
+class _Places:
+    """The places of fetches that are not slow yet. Only while all are taken is there a timer, one for all of them."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._since: dict[object, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def free(self) -> int:
+        return CONCURRENT_FETCHES - len(self._since)
+
+    async def take(self) -> object:
+        if self._free.locked():
+            self._sweep()
+        await self._free.acquire()
+        place = object()
+        self._since[place] = asyncio.get_running_loop().time()
+        return place
+
+    def leave(self, place: object) -> None:
+        if self._since.pop(place, None) is not None:
+            self._free.release()
+
+    def _sweep(self) -> None:
+        """Take the places of those that have become slow, the oldest first; again when the next one has."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for place, since in list(self._since.items()):
+            if since + SLOW_AFTER > loop.time():
+                break
+            self.leave(place)
+        if self._free.locked() and self._since:
+            oldest = next(iter(self._since.values()))
+            self._timer = loop.call_at(oldest + SLOW_AFTER, self._sweep)
 
 
 class Gates:
@@ -25,35 +108,75 @@ class Gates:
     def __init__(self, fetch: FetchConfig) -> None:
         self._connections = fetch.per_host_connections
         self._gap = 1 / fetch.per_host_rate if fetch.per_host_rate else 0.0
-        self._all = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._total_gap = 1 / fetch.max_requests_per_second if fetch.max_requests_per_second else 0.0
+        self._next_start = 0.0
+        self._places = _Places()
+        self._open = asyncio.Semaphore(OPEN_FETCHES)
         self._hosts: dict[str, _Host] = {}
 
     @asynccontextmanager
     async def slot(self, url: str) -> AsyncIterator[None]:
         """The right to fetch the URL now, for as long as the context lasts."""
-        host = self._hosts.setdefault(host_of(url), _Host(self._connections))
+        host = self._host(url)
         host.users += 1
         try:
             async with host.connections:
                 await self._turn(host)
-                async with self._all:
-                    yield
+                async with self._open:
+                    place = await self._places.take()
+                    try:
+                        yield
+                    finally:
+                        self._places.leave(place)
         finally:
             host.users -= 1
 
     async def _turn(self, host: _Host) -> None:
         now = asyncio.get_running_loop().time()
-        start = max(now, host.next_start)
-        host.next_start = start + self._gap
+        start = max(now, host.next_start, self._next_start)
+        host.next_start = start + host.gap(self._gap, now)
+        # The budget is counted from now on, not from a host's own queue: nobody else waits for that.
+        self._next_start = max(now, self._next_start) + self._total_gap
         if start > now:
             await asyncio.sleep(start - now)
 
-    def prune(self) -> None:
-        """Forget the hosts that nobody waits for and whose rate allows a fetch now."""
+    def refused(self, url: str, wait: float | None) -> None:
+        """Note that the host refused a request, for ``wait`` seconds if it said so."""
         now = asyncio.get_running_loop().time()
-        self._hosts = {name: host for name, host in self._hosts.items() if host.users or host.next_start > now}
+        host = self._host(url)
+        if wait is not None:
+            host.waiting[url] = now + min(wait, LONGEST_HOLD)
+        host.strikes = min(host.standing(now) + 1, _MOST_STRIKES)
+        host.struck_at = now
+
+    def held(self, url: str) -> float:
+        """For how many more seconds the host does not want to be asked."""
+        now = asyncio.get_running_loop().time()
+        host = self._hosts.get(host_of(url))
+        return max(0.0, host.held_until(now) - now) if host else 0.0
+
+    def delay(self, url: str, seconds: float) -> None:
+        """Leave so many seconds between two requests to the host, as its robots.txt asks."""
+        self._host(url).delay = seconds
+
+    def prune(self) -> None:
+        """Forget the hosts that nobody waits for, that allow a fetch now and that have nothing to be remembered."""
+        now = asyncio.get_running_loop().time()
+        self._hosts = {
+            name: host
+            for name, host in self._hosts.items()
+            if host.users or max(host.next_start, host.held_until(now)) > now or host.standing(now) or host.waiting
+        }
+
+    def _host(self, url: str) -> _Host:
+        name = host_of(url)
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host(self._connections)
+        return host
 
 
+@lru_cache(32_768)
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
     try:

@@ -22,15 +22,17 @@ from deltawire.model import (
     Feed,
     FeedRef,
     FetchState,
+    Hints,
     Look,
     LookSummary,
     Observation,
     Reading,
     Retired,
+    Trust,
     Unchanged,
     is_failing,
 )
-from deltawire.poller import schedule
+from deltawire.poller import cadence, moves, schedule, trust
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 from deltawire.telemetry import redact
 
@@ -62,7 +64,15 @@ def readout(reading: Reading) -> Readout:
 
 
 def reference(feed: Feed) -> FeedRef:
-    return FeedRef(id=feed.id, url=redact(feed.url), tags=feed.tags, series=feed.series, generation=feed.generation)
+    return FeedRef(
+        id=feed.id,
+        url=redact(feed.url),
+        tags=feed.tags,
+        series=feed.series,
+        continues=feed.continues,
+        continued_by=feed.continued_by,
+        generation=feed.generation,
+    )
 
 
 def start(feed: Feed, state: FetchState | None) -> FetchState:
@@ -85,12 +95,17 @@ def start(feed: Feed, state: FetchState | None) -> FetchState:
         behind=False,
         next_poll_at=None,
         retry_after=None,
+        format=None,
+        trust=Trust(),
+        move=None,
+        moved_to=None,
+        move_checked_at=None,
     )
 
 
-def validators(state: FetchState, reader: str) -> Validators:
-    """What to ask with: nothing where a 304 could not be understood, or where another reader is to read now."""
-    if state.digest is None or state.reader != reader:
+def validators(feed: Feed, state: FetchState, reader: str, now: datetime) -> Validators:
+    """What to ask with: nothing where a 304 could not be understood or believed, or another reader is to read now."""
+    if state.digest is None or state.reader != reader or trust.withheld(feed, state, now):
         return Validators()
     return Validators(etag=state.etag, last_modified=state.last_modified, target=state.target)
 
@@ -112,10 +127,13 @@ def conclude(
     reader: str,
     fetch: FetchConfig,
     removal_looks: int,
+    asked: str | None = None,
+    pace: float = 0.0,
 ) -> Conclusion:
     """What follows from a look, whose times are those of ``look``.
 
     ``read`` is what ``reader`` made of the body, null exactly if it need not be read again (``needs_reading``).
+    ``asked`` is the URL that was asked last, if not the feed's own; ``pace`` as for ``schedule.plan``.
     """
     if isinstance(read, Unreadable) and isinstance(outcome, Fetched):
         outcome = Failure(cause=read.code, detail=str(read), status=outcome.status, duration_s=outcome.duration_s)
@@ -123,7 +141,7 @@ def conclude(
     if isinstance(outcome, Failure):
         return _failed(feed, state, look, outcome, fetch)
     assert not isinstance(read, Unreadable)
-    return _succeeded(feed, state, look, outcome, read, reader, fetch, removal_looks)
+    return _succeeded(feed, state, look, outcome, read, reader, fetch, removal_looks, asked or feed.url, pace)
 
 
 def _succeeded(
@@ -135,6 +153,8 @@ def _succeeded(
     reader: str,
     fetch: FetchConfig,
     removal_looks: int,
+    asked: str,
+    pace: float,
 ) -> Conclusion:
     now = look.fetched_at
     digest = state.digest if read is None else read.digest
@@ -148,7 +168,8 @@ def _succeeded(
     owed = removal_looks + 1 if changed or current_again else state.owed
     # A cache that answers with the same copy once more has not looked at the origin.
     looked = current_again or not fetched.cache.repeats(state.copy_date)
-    owes = not changed and (recovered or (looked and owed > 0))
+    untold = feed.continued_by != state.continued_by
+    owes = not changed and (recovered or untold or (looked and owed > 0))
     live = state.live if read is None else read.reading.feed.live
     health: Literal["ok", "ended"] = "ended" if live is False else "ok"
     after = msgspec.structs.replace(
@@ -166,9 +187,15 @@ def _succeeded(
         failing_since=None,
         last_read_at=now,
         last_change_at=now if changed else state.last_change_at,
-        retry_after=None,
+        retry_after=fetched.retry_after,
+        continued_by=feed.continued_by,
+        cause=None,
+        trust=trust.after(feed, state, fetched, changed=changed, asked_at=look.began_at, now=now),
+        # What another reader makes of the same page says nothing about how often the page changes.
+        rhythm=cadence.after(state.rhythm, now, changed=changed and state.reader == reader),
         looks=_with(state, look, fetched, "changed" if changed else "unchanged"),
     )
+    after = moves.after(feed, state, after, asked, fetched, now)
     # A 304 may bring new validators, and one that brings none confirms the old (RFC 9110, 15.4.5).
     given = fetched.validators
     after = msgspec.structs.replace(
@@ -179,9 +206,15 @@ def _succeeded(
         body_hash=state.body_hash if fetched.status == 304 else fetched.body_hash,
     )
     if read is not None:
-        after = msgspec.structs.replace(after, reader=reader, problems=read.reading.problems[:_PROBLEMS_KEPT])
+        after = msgspec.structs.replace(
+            after,
+            reader=reader,
+            problems=read.reading.problems[:_PROBLEMS_KEPT],
+            format=read.reading.format,
+            hints=_hints(read.reading),
+        )
     outcome: schedule.Outcome = "changed" if changed else "unchanged"
-    after = _planned(feed, after, outcome, now, fetch, fetched.fresh_for)
+    after = _planned(feed, after, outcome, now, fetch, fetched.fresh_for, pace)
     observation: Observation | None = None
     if changed and read is not None:
         observation = Document(**_fields(look), reading=read.reading, digest=digest, cache=fetched.cache)
@@ -209,6 +242,8 @@ def _failed(feed: Feed, state: FetchState, look: Look, failure: Failure, fetch: 
         attempts=attempts,
         failing_since=since,
         retry_after=failure.retry_after,
+        continued_by=feed.continued_by,
+        cause=failure.cause,
         looks=_with(state, look, failure, "failed"),
     )
     if gone:
@@ -235,9 +270,15 @@ def _planned(
     now: datetime,
     fetch: FetchConfig,
     fresh_for: float | None,
+    pace: float = 0.0,
 ) -> FetchState:
-    plan = schedule.plan(feed, state, outcome, now, fetch, fresh_for)
+    plan = schedule.plan(feed, state, outcome, now, fetch, fresh_for, pace)
     return msgspec.structs.replace(state, interval=plan.interval, next_poll_at=plan.next_poll_at)
+
+
+def _hints(reading: Reading) -> Hints:
+    said = reading.feed
+    return Hints(poll_hint_s=said.poll_hint_s, skip_hours=said.skip_hours, skip_days=said.skip_days)
 
 
 def _with(

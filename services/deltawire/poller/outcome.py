@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from deltawire.health import BLOCKED
 from deltawire.model import CacheInfo
 
 
@@ -26,6 +27,8 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
     ``url`` is where the document was found, without credentials and variables' values. ``fresh_for`` is for how
     many seconds the source says that asking again is useless (RFC 9111, 4.2), null if it does not say.
+    ``permanent`` is where permanent redirects (301, 308) from the URL asked led, up to the first other one;
+    ``retry_after`` is before when a redirect does not want to be asked again; ``links`` are the Link headers.
     """
 
     status: int
@@ -37,12 +40,16 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     validators: Validators = Validators()
     cache: CacheInfo = CacheInfo()
     fresh_for: float | None = None
+    permanent: str | None = None
+    retry_after: datetime | None = None
+    links: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A look that failed. ``cause`` is a key of MENDS or ``http-<status>``; ``detail`` is one sentence.
 
-    ``retry_after`` is before when the source does not want to be asked again.
+    ``retry_after`` is before when the source does not want to be asked again; ``refused_by`` is the URL that
+    answered 429 or 503, as it was asked: it is neither stored nor logged.
     """
 
     cause: str
@@ -50,6 +57,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0
     status: int | None = None
     retry_after: datetime | None = None
+    refused_by: str | None = None
 
 
 GONE = "gone"
@@ -70,10 +78,15 @@ MENDS = {
     "not-a-live-blog": "run `deltawire check` on the feed's URL; it shows a page that is no live blog (any more)",
     "not-modified": "none; the next look asks for the whole document",
     "protocol": "the site does not speak HTTP as it should; check the scheme and port of the feed's URL",
+    "reader-crashed": "none if it passes; else run `deltawire check` on the feed's URL, and report what it says; if it "
+    "could not be started, see whether the machine is out of memory or processes",
     "reader-error": "this is a defect of deltawire; please report it with the output of `deltawire check`",
     "redirect": "open the feed's URL in a browser and give the feed the address where it ends",
+    BLOCKED: "ask the site's operators for leave, or remove the feed; [fetch] respect_robots = false asks all the same",
     "timeout": "none if it passes; else raise [fetch] timeout",
     "tls": "the certificate of the site is not valid; wait until it is mended, or check the host name",
+    "too-expensive": "none if it passes; the document is built so that reading it takes seconds of CPU time or much "
+    "memory. Give the feed another URL of the site, or tell its operators",
     "too-large": "raise [fetch] max_bytes if the document is really that large",
     "url": "correct the feed's URL: it must begin with http:// or https://",
     "variable": "set the environment variable where deltawire is started",

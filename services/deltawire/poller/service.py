@@ -7,6 +7,7 @@ import functools
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from typing import TypeVar
 
 import aiohttp
@@ -21,9 +22,11 @@ from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 from deltawire.model import Feed, FetchState
 from deltawire.poller import look as looks
+from deltawire.poller import series
 from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
-from deltawire.poller.watch import Poller, Watch
+from deltawire.poller.shared import Poller
+from deltawire.poller.watch import Watch
 
 logger = structlog.get_logger()
 
@@ -48,15 +51,19 @@ async def run(
     poller = Poller(log, topics, config, session, clock, guard, generation)
     summaries = asyncio.create_task(_summarise(poller))
     try:
-        await run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
+        async with poller.websub.listening():
+            polling = run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
+            await series.beside(poller, polling)
     finally:
         summaries.cancel()
-        guard.close()
+        await guard.close()
 
 
 async def _watch_partition(poller: Poller, partition: int) -> None:
     log, topics = poller.log, poller.topics
-    feeds, unreadable, fuse, end = await _latest(poller, topics.feeds, partition, Feed)
+    # The tail begins exactly where the snapshot ended.
+    bounds = await log.bounds(topics.feeds)
+    feeds, unreadable, fuse = await _latest(poller, topics.feeds, partition, Feed, bounds)
     states, *_ = await _latest(poller, topics.fetch_state, partition, FetchState)
     for feed_id, state in list(states.items()):
         # A feed whose record cannot be read is not one that was removed.
@@ -65,10 +72,11 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
         # Removed, or removed and added again, while no poller ran: nobody has told the differ yet.
         await poller.retire(feed_id, states.pop(feed_id))
     watches = {id_: Watch(poller, feed, looks.start(feed, states.get(id_))) for id_, feed in feeds.items()}
-    reader = await log.reader(topics.feeds, {partition: end})
+    reader = await log.reader(topics.feeds, {partition: bounds[partition][1]})
     try:
         for watch in watches.values():
-            watch.start(len(watches))
+            # The partitions start together, each with about as many feeds.
+            watch.start(len(watches) * len(bounds) if len(watches) > 1 else 1)
         while True:
             records = await reader.poll()
             skips = Skips(topics, SERVICE)
@@ -116,17 +124,15 @@ async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed
 
 
 async def _latest(
-    poller: Poller, topic: str, partition: int, type_: type[T]
-) -> tuple[dict[str, T], frozenset[str], Fuse, int]:
-    """The latest value of each key, the keys whose latest record cannot be read, what that leaves of the fuse, and
-    the offset up to which that was read.
+    poller: Poller, topic: str, partition: int, type_: type[T], bounds: Mapping[int, tuple[int, int]] | None = None
+) -> tuple[dict[str, T], frozenset[str], Fuse]:
+    """The latest value of each key, the keys whose latest record cannot be read, and what that leaves of the fuse.
 
     Such a key keeps the value before it as long as the log does.
     """
     latest: dict[str, T] = {}
     # A record that a later one replaced matters to nobody, readable or not.
     outcomes: dict[str, tuple[Record, msgspec.DecodeError] | None] = {}
-    bounds = await poller.log.bounds(topic)
     async for record in snapshot(poller.log, topic, [partition], bounds=bounds):
         if record.key is None:
             continue
@@ -149,8 +155,7 @@ async def _latest(
             skips.skip(*outcome, poller.clock())
     fuse = Fuse(limits=poller.config.dead_letters, where=f"{topic} partition {partition}").after(skips.outcomes)
     await skips.write(poller.log)
-    unreadable = frozenset(key for key, outcome in outcomes.items() if outcome is not None)
-    return latest, unreadable, fuse, bounds[partition][1]
+    return latest, frozenset(key for key, outcome in outcomes.items() if outcome is not None), fuse
 
 
 def _decode(record: Record, type_: type[T]) -> T | None:

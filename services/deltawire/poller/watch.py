@@ -3,95 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections import Counter
-from datetime import timedelta
+import contextlib
+import math
+import operator
+from datetime import datetime
+from typing import get_args
 
-import aiohttp
 import msgspec
 import structlog
 
 from deltawire import telemetry
-from deltawire.config import Config
 from deltawire.formats.base import Raw, Unreadable
-from deltawire.log.port import Log, LogError, Outgoing
-from deltawire.log.topics import Topics
-from deltawire.model import Failed, Feed, FeedRef, FetchState, Look, Observation, Retired
+from deltawire.log.port import LogError
+from deltawire.model import Failed, Feed, FetchState, Look, Retired, Subscription
 from deltawire.poller import look as looks
-from deltawire.poller import schedule
-from deltawire.poller.fetch import Clock, fetch
-from deltawire.poller.guard import Guard
-from deltawire.poller.hosts import Gates
+from deltawire.poller import moves, robots, schedule, websub
+from deltawire.poller.alarm import Alarm
+from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, mend
+from deltawire.poller.shared import Poller
 
 logger = structlog.get_logger()
 
 SAVE_INTERVAL = 60.0
 """Seconds after which a feed's state is written even if nothing but the time of its last look changed in it."""
 
-_TRIFLES = frozenset({"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time"})
-_TICK = timedelta(milliseconds=1)
-
-
-class Poller:
-    """What all feeds of a process share. ``generation`` tells its looks from those of another poller."""
-
-    def __init__(
-        self,
-        log: Log,
-        topics: Topics,
-        config: Config,
-        session: aiohttp.ClientSession,
-        clock: Clock,
-        guard: Guard,
-        generation: str,
-    ) -> None:
-        self.log = log
-        self.topics = topics
-        self.config = config
-        self.session = session
-        self.clock = clock
-        self.guard = guard
-        self.generation = generation
-        self.gates = Gates(config.fetch)
-        self.counts: Counter[str] = Counter()
-        self.lateness = 0.0
-        self.states: Counter[str] = Counter()
-
-    def count_state(self, old: str | None, new: str | None) -> None:
-        """Keep the number of feeds in each state."""
-        for state, step in ((old, -1), (new, 1)):
-            if state is not None:
-                self.states[state] += step
-                telemetry.feeds_gauge.labels(state).set(self.states[state])
-
-    def begin(self, feed: FeedRef, state: FetchState) -> Look:
-        """A look that begins now; its end is filled in later. It begins after the last one, whatever the clock says."""
-        now = self.clock()
-        if state.looks:
-            now = max(now, state.looks[-1].at + _TICK)
-        return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
-
-    async def retire(self, feed_id: str, state: FetchState) -> None:
-        """Write that a feed was removed, and forget its state."""
-        feed = FeedRef(id=feed_id, url=telemetry.redact(state.url), generation=state.generation)
-        look = self.begin(feed, state)
-        retired = Retired(**msgspec.structs.asdict(look), cause="removed")
-        await self.log.append([self._observed(retired), self._remembered(feed.id, None)])
-        logger.info("feed.removed", feed=feed.id, poll_id=look.poll_id)
-
-    async def write(self, feed_id: str, observation: Observation | None, state: FetchState) -> None:
-        """Write both or neither: a validator must not be remembered before what it stands for is durable."""
-        observed = [] if observation is None else [self._observed(observation)]
-        await self.log.append([*observed, self._remembered(feed_id, state)])
-
-    def _observed(self, observation: Observation) -> Outgoing:
-        value = msgspec.json.encode(observation)
-        return Outgoing(topic=self.topics.observations, key=observation.feed.id, value=value)
-
-    def _remembered(self, feed_id: str, state: FetchState | None) -> Outgoing:
-        value = None if state is None else msgspec.json.encode(state)
-        return Outgoing(topic=self.topics.fetch_state, key=feed_id, value=value)
+_TRIFLES = frozenset(
+    {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
+)
+_polls = {outcome: telemetry.polls.labels(outcome) for outcome in get_args(schedule.Outcome)}
+_lasting = operator.attrgetter(*(name for name in FetchState.__struct_fields__ if name not in _TRIFLES))
 
 
 class Watch:
@@ -103,7 +44,11 @@ class Watch:
         self._poller = poller
         self._ref = looks.reference(feed)
         self._task: asyncio.Task[None] | None = None
-        self._due = 0.0
+        self._due = self._soonest = 0.0
+        self._alarm = Alarm()
+        self._scanned = ""
+        self._writing = asyncio.Lock()
+        self._stopped = False
         self._saved = state
         self._saved_at = -SAVE_INTERVAL
         self._shown: str | None = None
@@ -113,10 +58,18 @@ class Watch:
         """Begin to look, ``feeds`` being how many start at this moment. A feed that is paused or gone waits."""
         self._show()
         if self.feed.paused or self.state.state == "gone":
+            self._poller.websub.drop(self)
             return
         now = self._poller.clock()
+        self._share(now)
+        waiting = self.state.retry_after
+        if self.state.cause in ("http-429", "http-503") and waiting is not None and waiting > now:
+            # What the host said before a restart holds for its other feeds too.
+            self._poller.gates.refused(self.feed.url, (waiting - now).total_seconds())
         first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, feeds)
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
+        self._allow_hints(now)
+        self._poller.websub.follow(self)
         self._task = asyncio.create_task(self._run(), name=f"feed {self.feed.id}")
 
     async def stop(self) -> None:
@@ -124,19 +77,57 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._poller.websub.unfollow(self)
+        async with self._writing:
+            self._stopped = True
+        self._poller.budget.leave(self.feed.id)
         self._poller.count_state(self._shown, None)
         self._shown = None
+
+    @property
+    def subscription(self) -> Subscription | None:
+        return self.state.subscription
+
+    @subscription.setter
+    def subscription(self, subscription: Subscription | None) -> None:
+        """Takes effect at once, a look under way or not; it is durable with the next look's state, or by ``save``."""
+        self.state = msgspec.structs.replace(self.state, subscription=subscription)
+
+    async def save(self) -> bool:
+        """Write the state as it is; false if the feed is watched here no more, for then it is another's to write."""
+
+        async def write() -> bool:
+            async with self._writing:
+                if self._stopped:
+                    return False
+                state = self.state
+                await self._poller.write(self.feed.id, None, state)
+                self._saved = state
+                return True
+
+        return await asyncio.shield(asyncio.create_task(write()))
+
+    def wake(self) -> None:
+        """Look as soon as the feed's bounds allow: something says that it has changed."""
+        self._alarm.ring()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self.state.state != "gone":
-            await asyncio.sleep(max(0.0, self._due - loop.time()))
+            await self._alarm.sleep(self._due, self._soonest)
+            if held := self._poller.gates.held(self.state.moved_to or self.feed.url):
+                # Not all at once when the host is free again.
+                self._due = loop.time() + held * (1 + 0.25 * schedule.jitter(self.feed.id, self.state.attempts))
+                self._soonest = self._due
+                continue
+            self._soonest = math.inf
             try:
-                conclusion = await self._look()
+                conclusion = await self.look()
                 wait = conclusion.state.next_poll_at
                 # A clock that was set back must not stretch the pause by as much.
                 now = max(self._poller.clock(), conclusion.state.looks[-1].at)
                 pause = (wait - now).total_seconds() if wait is not None else 0.0
+                self._allow_hints(now)
                 if self._unwritten:
                     self._unwritten = False
                     logger.info("poller.written_again", feed=self.feed.id)
@@ -151,52 +142,115 @@ class Watch:
                 pause = self.feed.max_interval
                 self._complain("poller.defect", error, pause, exc_info=error)
             self._due = loop.time() + max(0.0, pause)
+        self._poller.websub.drop(self)
 
-    async def _look(self) -> looks.Conclusion:
+    def _allow_hints(self, now: datetime) -> None:
+        soonest = schedule.soonest(self.feed, self.state, now)
+        self._soonest = asyncio.get_running_loop().time() + (soonest - now).total_seconds()
+
+    async def look(self) -> looks.Conclusion:
         poller, feed, state = self._poller, self.feed, self.state
+        announced = self._alarm.rung
+        self._alarm.clear()
+        if announced:
+            # A cache may not show yet what was announced: the looks after this one are close again.
+            state = msgspec.structs.replace(state, interval=0.0)
         reader = poller.guard.reader(feed.format)
-        async with poller.gates.slot(feed.url):
-            late = asyncio.get_running_loop().time() - self._due
-            poller.lateness = max(poller.lateness, late)
-            look = poller.begin(self._ref, state)
-            asked = looks.validators(state, reader)
-            outcome = await fetch(poller.session, poller.config.fetch, feed.url, asked, clock=poller.clock)
+        look, asked, outcome = await self._ask(reader)
         look = msgspec.structs.replace(look, fetched_at=max(poller.clock(), look.began_at))
+        read = await self._read(outcome, look, reader)
+        if isinstance(read, looks.Readout) and robots.is_page(feed.format, state.format) is None:
+            # Only now it shows whether this is a page, which robots.txt may forbid.
+            state = msgspec.structs.replace(state, format=read.reading.format)
+            refusal = await poller.robots.refusal(asked) if state.format in robots.PAGES else None
+            outcome, read = (refusal, None) if refusal else (outcome, read)
+        self._discover(outcome, read)
         conclusion = looks.conclude(
             feed,
             state,
             look,
             outcome,
-            await self._read(outcome, look, reader),
+            read,
             reader=reader,
             fetch=poller.config.fetch,
             removal_looks=poller.config.differ.removal_looks,
+            asked=asked,
+            pace=poller.budget.pace(asyncio.get_running_loop().time()),
         )
+        if conclusion.outcome == "changed" and self.subscription is not None:
+            self.subscription = websub.judged(self.subscription, announced=announced or self._alarm.rung)
         await self._keep(conclusion)
+        self._share(look.fetched_at)
         self._report(look, outcome, state, conclusion)
         return conclusion
+
+    async def _ask(self, reader: str) -> tuple[Look, str, Fetched | Failure]:
+        """Ask the places where the feed can be until one answers."""
+        poller, feed, state = self._poller, self.feed, self.state
+        is_page = robots.is_page(feed.format, state.format)
+        look: Look | None = None
+        for place in moves.places(feed, state, poller.clock()):
+            refusal = await poller.robots.refusal(place) if is_page else None
+            async with poller.gates.slot(place) if refusal is None else contextlib.nullcontext():
+                if look is None:
+                    poller.lateness = max(poller.lateness, asyncio.get_running_loop().time() - self._due)
+                    look = poller.begin(self._ref, state)
+                known = looks.validators(feed, state, reader, look.began_at)
+                outcome = refusal or await fetch(
+                    poller.session, poller.config.fetch, place, known, clock=poller.clock, home=feed.url
+                )
+            if isinstance(outcome, Fetched):
+                break
+            self._slow_down(outcome)
+        assert look is not None
+        return look, place, outcome
+
+    def _slow_down(self, failure: Failure) -> None:
+        """Tell the gate of a host that refuses: its other feeds wait too."""
+        if failure.refused_by is None or (failure.status != 429 and failure.retry_after is None):
+            return
+        until = failure.retry_after
+        wait = None if until is None else (until - self._poller.clock()).total_seconds()
+        self._poller.gates.refused(failure.refused_by, wait)
 
     async def _read(self, outcome: Fetched | Failure, look: Look, reader: str) -> looks.Readout | Unreadable | None:
         if isinstance(outcome, Failure) or not looks.needs_reading(self.state, outcome, reader):
             return None
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=look.fetched_at)
         try:
-            return await self._poller.guard.read(raw, self.feed.format)
+            return await self._poller.guard.read(raw, self.feed.format, self.feed.id)
         except Unreadable as unreadable:
             return unreadable
+
+    def _discover(self, outcome: Fetched | Failure, read: looks.Readout | Unreadable | None) -> None:
+        """Look for a hub in a document that was not searched before."""
+        if isinstance(outcome, Failure) or isinstance(read, Unreadable) or outcome.body_hash in ("", self._scanned):
+            return
+        self._scanned = outcome.body_hash
+        self._poller.websub.discover(self, outcome)
+
+    def _share(self, now: datetime) -> None:
+        """Say what the feed takes of the budget from now on."""
+        if self._poller.budget.limited:
+            self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
 
     async def _keep(self, conclusion: looks.Conclusion) -> None:
         """Write what has to outlast the process; then, and only then, go on from the new state."""
         loop = asyncio.get_running_loop()
         stale = loop.time() - self._saved_at >= SAVE_INTERVAL
-        if conclusion.observation is None and not stale and not _differs(self._saved, conclusion.state):
-            self.state = conclusion.state
+        state = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
+        if conclusion.observation is None and not stale and not _differs(self._saved, state):
+            self.state = state
             return
 
         async def write() -> None:
-            await self._poller.write(self.feed.id, conclusion.observation, conclusion.state)
-            self.state = self._saved = conclusion.state
-            self._saved_at = loop.time()
+            async with self._writing:
+                saved = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
+                await self._poller.write(self.feed.id, conclusion.observation, saved)
+                # A hub may have changed the subscription meanwhile, and will write that next.
+                self.state = msgspec.structs.replace(saved, subscription=self.subscription)
+                self._saved = saved
+                self._saved_at = loop.time()
 
         writing = asyncio.create_task(write())
         try:
@@ -210,16 +264,29 @@ class Watch:
     def _report(self, look: Look, outcome: Fetched | Failure, before: FetchState, conclusion: looks.Conclusion) -> None:
         poller, after = self._poller, conclusion.state
         poller.counts[conclusion.outcome] += 1
-        telemetry.polls.labels(conclusion.outcome).inc()
+        _polls[conclusion.outcome].inc()
         telemetry.poll_seconds.observe(outcome.duration_s)
-        bound = logger.bind(feed=self.feed.id, poll_id=look.poll_id)
-        bound.debug(
+        logger.debug(
             "feed.polled",
+            feed=self.feed.id,
+            poll_id=look.poll_id,
             outcome=conclusion.outcome,
             status=outcome.status,
             duration_s=round(outcome.duration_s, 4),
             next_poll_at=after.next_poll_at,
         )
+        same = (before.state, before.moved_to, before.trust.caught)
+        if (after.state, after.moved_to, after.trust.caught) == same:
+            return
+        bound = logger.bind(feed=self.feed.id, poll_id=look.poll_id)
+        if after.moved_to != before.moved_to:
+            bound.warning(
+                "feed.moved",
+                outcome="kept" if after.moved_to else "dropped",
+                to=after.moved_to and telemetry.redact(after.moved_to),
+            )
+        if after.trust.caught > before.trust.caught:
+            bound.warning("feed.validators_mistrusted", outcome="asked whole", until=after.trust.mistrusted_until)
         if after.state == before.state:
             return
         self._show()
@@ -257,6 +324,4 @@ class Watch:
 
 def _differs(saved: FetchState, state: FetchState) -> bool:
     """Whether the state differs in more than in what the next look finds out anyway."""
-    return any(
-        getattr(saved, name) != getattr(state, name) for name in FetchState.__struct_fields__ if name not in _TRIFLES
-    )
+    return _lasting(saved) != _lasting(state)

@@ -1,4 +1,5 @@
-"""``python -m deltawire.press``: play the stories of the demo, or with ``--chance`` a random blog that others step."""
+"""``python -m deltawire.press``: play the stories of the demo, with ``--chance`` a random blog that others step, with
+``--misbehave`` one that misbehaves."""
 
 from __future__ import annotations
 
@@ -12,9 +13,12 @@ from datetime import date
 from aiohttp import web
 
 from deltawire.press.chance import Publisher
-from deltawire.press.play import chance, stories
+from deltawire.press.game import Game
+from deltawire.press.misbehave import MISBEHAVIOURS
+from deltawire.press.play import chance, stories, utc_now
 from deltawire.press.render import FORMATS
 from deltawire.press.server import serve
+from deltawire.press.stage import misbehaving
 from deltawire.press.story import DAY, STORIES, load
 
 
@@ -31,11 +35,18 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     random.add_argument("--window", type=int, help="show only that many posts")
     random.add_argument("--opening", type=int, default=6, help="posts that are there at the start")
     random.add_argument("--noisy", action="store_true", help="render differently at every look")
+    bad = parser.add_argument_group("a misbehaving blog (docs/press.md)")
+    bad.add_argument("--misbehave", metavar="NAME", help=f"several joined by +: {', '.join(MISBEHAVIOURS)}")
+    bad.add_argument("--format", choices=list(FORMATS), default="rss")
+    bad.add_argument("--steps", type=int, default=40)
     return parser.parse_args(argv)
 
 
 def build(options: argparse.Namespace) -> tuple[web.Application, list[str]]:
     """The application and the paths of its feeds."""
+    if options.misbehave is not None:
+        names = tuple(options.misbehave.split("+"))
+        return misbehaving(Game(options.seed, options.format, names, steps=options.steps, clock=utc_now)), ["/feed"]
     if options.chance is None:
         paths = [f"/{key}{form.suffix}" for key in STORIES for form in FORMATS.values()]
         told = [load(key, options.day) for key in STORIES]

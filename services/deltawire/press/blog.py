@@ -15,6 +15,12 @@ _BLOCK_END = re.compile(r"</(?:p|li|ul|blockquote|figure|figcaption)>|<br>")
 _TAG = re.compile(r"<[^>]+>")
 
 
+def bare_text(body: Iterable[str]) -> str:
+    """HTML blocks without markup, whitespace collapsed."""
+    bare = _TAG.sub("", _BLOCK_END.sub(" ", " ".join(body)))
+    return " ".join(html.unescape(bare).split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """``body`` holds one HTML element a paragraph, quotation, list or figure. ``updated_at`` is the editor's stamp."""
@@ -30,8 +36,7 @@ class Post:
     @property
     def text(self) -> str:
         """The body without markup, whitespace collapsed."""
-        bare = _TAG.sub("", _BLOCK_END.sub(" ", " ".join(self.body)))
-        return " ".join(html.unescape(bare).split())
+        return bare_text(self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +140,7 @@ def _applied(blog: Blog, operation: Operation, now: datetime) -> Blog:
                 created_at=now,
                 labels=operation.labels,
             )
-            return replace(blog, posts=_in_order((*blog.posts, added)))
+            return replace(blog, posts=in_order((*blog.posts, added)))
         case Edit():
             old = blog.post(operation.post)
             new = replace(
@@ -155,7 +160,7 @@ def _applied(blog: Blog, operation: Operation, now: datetime) -> Blog:
             for back in blog.withdrawn:
                 if back.id == operation.post:
                     kept = tuple(post for post in blog.withdrawn if post is not back)
-                    return replace(blog, posts=_in_order((*blog.posts, back)), withdrawn=kept)
+                    return replace(blog, posts=in_order((*blog.posts, back)), withdrawn=kept)
             raise ValueError(f"the blog {blog.key!r} has withdrawn no post {operation.post!r}")
         case Retitle():
             return replace(blog, title=operation.title)
@@ -163,7 +168,8 @@ def _applied(blog: Blog, operation: Operation, now: datetime) -> Blog:
             return replace(blog, title=operation.title or blog.title, ended=True)
 
 
-def _in_order(posts: Iterable[Post]) -> tuple[Post, ...]:
+def in_order(posts: Iterable[Post]) -> tuple[Post, ...]:
+    """Newest first by creation."""
     return tuple(sorted(posts, key=lambda post: post.created_at, reverse=True))
 
 

@@ -18,21 +18,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from deltawire.press import words
-from deltawire.press.blog import Add, Blog, Edit, Label, Mark, Operation, Post, Restore, Retitle, Withdraw, apply
+from deltawire.press.blog import Add, Blog, Edit, Label, Mark, Operation, Restore, Retitle, Withdraw, apply
+from deltawire.press.edits import EDITS
 from deltawire.press.facts import Fact, Ledger
 from deltawire.press.render import FORMATS, FormatName, render
 
 START = datetime(2026, 1, 22, 6, 0, tzinfo=UTC)
 _LABELS: tuple[Label, ...] = ("key-event", "pinned", "summary")
-_FIGURE = re.compile(r"<b>([^<]*)</b>")
-_HREF = re.compile(r'href="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,26 +160,13 @@ class Publisher:
     def _edit(self) -> Operation:
         post = self._rng.choice(self.blog.newest(self.window))
         silent = self._rng.random() < 0.2
-        edits = (self._figure, self._more, self._less, self._link)
         while True:
             if post.title is not None and self._rng.random() < 0.2:
                 edit = Edit(post=post.id, title=words.headline(self._rng), silent=silent)
             else:
-                edit = Edit(post=post.id, body=self._rng.choice(edits)(post), silent=silent)
+                edit = Edit(post=post.id, body=self._rng.choice(EDITS)(self._rng, post), silent=silent)
             if (post.id, edit.title or post.title, edit.body or post.body) not in self._had:
                 return edit
-
-    def _figure(self, post: Post) -> tuple[str, ...]:
-        return (_FIGURE.sub(f"<b>{words.figure(self._rng)}</b>", post.body[0], count=1), *post.body[1:])
-
-    def _more(self, post: Post) -> tuple[str, ...]:
-        return (*post.body, words.paragraph(self._rng))
-
-    def _less(self, post: Post) -> tuple[str, ...]:
-        return post.body[:-1] if len(post.body) > 1 else post.body
-
-    def _link(self, post: Post) -> tuple[str, ...]:
-        return tuple(_HREF.sub(f'href="{words.target(self._rng)}"', block) for block in post.body)
 
     def _mark(self) -> Operation | None:
         post = self._rng.choice(self.blog.newest(self.window))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from deltawire.press.blog import Post
 from deltawire.press.render import FORMATS, FormatName
+from deltawire.press.shown import Shown
 
 Kind = Literal["created", "updated", "removed", "restored"]
 
@@ -35,24 +36,25 @@ class State:
 class Fact:
     """An event that must be seen. ``look`` counts from 1: the look at which it could first be known.
 
-    ``old`` is null for ``created``; ``new`` is null for ``removed``.
+    ``old`` is null for ``created``; ``new`` is null for ``removed``; ``published_at`` where no time was stated.
     """
 
     look: int
     kind: Kind
     post: str
-    published_at: datetime
+    published_at: datetime | None
     old: State | None
     new: State | None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"published_at": self.published_at.isoformat()}
+        return asdict(self) | {"published_at": self.published_at and self.published_at.isoformat()}
 
 
 def fact_from_json(record: dict[str, Any]) -> Fact:
     """The inverse of ``Fact.as_json``, also after a trip through JSON text."""
     states = {name: _state_from_json(record[name]) for name in ("old", "new")}
-    return Fact(**(record | states | {"published_at": datetime.fromisoformat(record["published_at"])}))
+    published = record["published_at"]
+    return Fact(**(record | states | {"published_at": published and datetime.fromisoformat(published)}))
 
 
 def _state_from_json(record: dict[str, Any] | None) -> State | None:
@@ -62,7 +64,7 @@ def _state_from_json(record: dict[str, Any] | None) -> State | None:
     return State(**(record | {"labels": None if labels is None else tuple(labels)}))
 
 
-def state_of(post: Post, name: FormatName) -> State:
+def state_of(post: Post | Shown, name: FormatName) -> State:
     """What the format shows of a post. In flattened text the title cannot be told from the text."""
     carries = FORMATS[name].carries
     text = post.text if "title" in carries else " ".join(filter(None, (post.title, post.text)))
@@ -71,7 +73,7 @@ def state_of(post: Post, name: FormatName) -> State:
         title=post.title if "title" in carries else None,
         author=post.author if "author" in carries else None,
         labels=tuple(sorted(post.labels)) if "labels" in carries else None,
-        source="".join(post.body),
+        source="".join(post.body) if "markup" in carries else "",
     )
 
 

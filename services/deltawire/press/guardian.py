@@ -6,16 +6,17 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from deltawire.press.blog import Blog, Post
 from deltawire.press.feeds import zulu
 from deltawire.press.noise import Noise
+from deltawire.press.shown import Sheet, Shown
 
-_ATTRIBUTES = {"key-event": "keyEvent", "pinned": "pinned", "summary": "summary"}
+ATTRIBUTES = {"key-event": "keyEvent", "pinned": "pinned", "summary": "summary"}
 
 
-def content_api(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> str:
+def content_api(sheet: Sheet, noise: Noise) -> str:
+    blog, posts = sheet.blog, sheet.items
     path = urlsplit(blog.url).path.strip("/")
-    first = posts[-1].created_at if posts else blog.modified_at
+    first = (posts[-1].created_at if posts else None) or blog.modified_at
     content = {
         "id": path,
         "type": "liveblog",
@@ -45,21 +46,21 @@ def _profile(author: str) -> str:
     return "profile/" + re.sub(r"[^a-z]", "", author.lower())
 
 
-def _block(post: Post, noise: Noise) -> dict[str, Any]:
+def _block(post: Shown, noise: Noise) -> dict[str, Any]:
     block: dict[str, Any] = {
         "id": post.id,
         "bodyHtml": noise.body(post),
         "bodyTextSummary": post.text,
-        "attributes": {_ATTRIBUTES[label]: True for label in sorted(post.labels)},
+        "attributes": {ATTRIBUTES[label]: True for label in sorted(post.labels)},
         "published": True,
-        "createdDate": zulu(post.created_at),
-        "firstPublishedDate": zulu(post.created_at),
-        "publishedDate": zulu(post.updated_at or post.created_at),
-        "lastModifiedDate": zulu(post.updated_at or post.created_at),
         "contributors": [_profile(post.author)],
         "createdBy": {"email": "desk@example.invalid"},
         "elements": [],
     }
+    if post.created_at is not None:
+        created, updated = zulu(post.created_at), zulu(post.updated_at or post.created_at)
+        block |= {"createdDate": created, "firstPublishedDate": created}
+        block |= {"publishedDate": updated, "lastModifiedDate": updated}
     if post.title is not None:
         block["title"] = post.title
     return block

@@ -10,7 +10,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from deltawire.press.blog import Post
+from deltawire.press.shown import Shown
 
 _TRACKING = ("utm_source=ticker", "utm_medium=live", "utm_campaign=c{n}", "fbclid=IwAR{n}", "gclid=G{n}")
 _OPENING = re.compile(r'<(p|a|img)((?: [a-z]+="[^"]*")*)>')
@@ -72,12 +72,12 @@ class Noise:
         """Escaped text for HTML: some spaces are line breaks, some characters are references."""
         return self._respaced(html.escape(value, quote=False))
 
-    def body(self, post: Post) -> str:
+    def body(self, post: Shown) -> str:
         """The HTML of a post's body."""
         blocks = [self._block(block) for block in post.body]
         if self.chance(0.3):
             blocks.insert(0, f"<!-- rendered {self.token()} -->")
-        if self.chance(0.5):
+        if self.chance(0.5) and post.created_at is not None:
             blocks.append(self.age(post.created_at))
         return self.gap().join(blocks)
 

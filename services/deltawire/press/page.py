@@ -5,12 +5,14 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from deltawire.press.blog import Blog, Post
+from deltawire.press.blog import Blog
 from deltawire.press.feeds import address, zulu
 from deltawire.press.noise import Noise
+from deltawire.press.shown import Sheet, Shown
 
 
-def html_page(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> str:
+def html_page(sheet: Sheet, noise: Noise) -> str:
+    blog, posts = sheet.blog, sheet.items
     title = f"{blog.title} | {blog.publication}"
     metas = noise.order(
         f"<meta{noise.attributes({'property': name, 'content': content})}>"
@@ -69,7 +71,7 @@ def _breadcrumbs(blog: Blog) -> dict[str, Any]:
     }
 
 
-def _live_blog(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> dict[str, Any]:
+def _live_blog(blog: Blog, posts: tuple[Shown, ...], noise: Noise) -> dict[str, Any]:
     record: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "LiveBlogPosting",
@@ -82,30 +84,35 @@ def _live_blog(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> dict[str, A
         "inLanguage": blog.language,
         "liveBlogUpdate": [_update(blog, post, noise) for post in posts],
     }
-    if posts:
-        record["datePublished"] = record["coverageStartTime"] = zulu(posts[-1].created_at)
+    if posts and (first := posts[-1].created_at) is not None:
+        record["datePublished"] = record["coverageStartTime"] = zulu(first)
     if blog.ended:
         record["coverageEndTime"] = zulu(blog.modified_at)
     return record
 
 
-def _update(blog: Blog, post: Post, noise: Noise) -> dict[str, Any]:
+def _update(blog: Blog, post: Shown, noise: Noise) -> dict[str, Any]:
     update: dict[str, Any] = {
         "@type": "BlogPosting",
-        "@id": address(blog, post),
-        "url": noise.link(address(blog, post)),
         "articleBody": escape(noise.body(post)),
-        "datePublished": zulu(post.created_at),
-        "dateModified": zulu(post.updated_at or post.created_at),
         "author": {"@type": "Person", "name": post.author},
     }
+    if post.id is not None:
+        update["@id"], update["url"] = address(blog, post.id), noise.link(address(blog, post.id))
+    if post.created_at is not None:
+        update["datePublished"] = zulu(post.created_at)
+    if (updated := post.updated_at or post.created_at) is not None:
+        update["dateModified"] = zulu(updated)
     if post.title is not None:
         update["headline"] = escape(post.title)
     return update
 
 
-def _article(post: Post, noise: Noise) -> str:
+def _article(post: Shown, noise: Noise) -> str:
     heading = f"<h2>{noise.text(post.title)}</h2>" if post.title else ""
-    attributes = noise.attributes({"id": f"post-{post.id}", "class": f"entry css-{noise.token()}"})
+    attributes = noise.attributes(
+        ({} if post.id is None else {"id": f"post-{post.id}"}) | {"class": f"entry css-{noise.token()}"}
+    )
     byline = f'<span class="byline">{escape(post.author)}</span>'
-    return f"<article{attributes}>{noise.age(post.created_at)}{byline}{heading}{noise.body(post)}</article>"
+    age = "" if post.created_at is None else noise.age(post.created_at)
+    return f"<article{attributes}>{age}{byline}{heading}{noise.body(post)}</article>"

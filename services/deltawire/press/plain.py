@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from deltawire.press.blog import Blog, Post
 from deltawire.press.noise import Noise
+from deltawire.press.shown import Sheet, Shown
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -17,7 +17,8 @@ def clock(moment: datetime) -> str:
     return f"{local.hour % 12 or 12}.{local.minute:02}{'am' if local.hour < 12 else 'pm'} {local.tzname()}"
 
 
-def plain_text(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> str:
+def plain_text(sheet: Sheet, noise: Noise) -> str:
+    blog, posts = sheet.blog, sheet.items
     space = "  " if noise.chance(0.5) else " "
     body = space.join(_entry(post) for post in posts)
     related = "\n".join(["Related Articles", *(f"Read more {noise.token()}" for _ in range(noise.number(1, 3)))])
@@ -25,6 +26,7 @@ def plain_text(blog: Blog, posts: tuple[Post, ...], noise: Noise) -> str:
     return f"{head}\n\n{body}\n\n{related}\n"
 
 
-def _entry(post: Post) -> str:
+def _entry(post: Shown) -> str:
     stamp = f"Updated at {clock(post.updated_at)}" if post.updated_at else None
-    return " ".join(filter(None, (clock(post.created_at), post.title, post.text, stamp)))
+    start = clock(post.created_at) if post.created_at else None
+    return " ".join(filter(None, (start, post.title, post.text, stamp)))

@@ -119,7 +119,8 @@ def _posts_by_subject(facts: Sequence[Fact], events: Iterable[Event], report: Re
     """The post that each entry is, by the id that the source states, else by when it was published."""
     by_minute: dict[datetime, set[str]] = defaultdict(set)
     for fact in facts:
-        by_minute[fact.published_at.replace(second=0, microsecond=0)].add(fact.post)
+        if fact.published_at is not None:
+            by_minute[fact.published_at.replace(second=0, microsecond=0)].add(fact.post)
     ids = {fact.post for fact in facts}
     posts: dict[str, str] = {}
     for event in filter(_is_entry, events):

@@ -32,6 +32,10 @@ def sentence(rng: Random) -> str:
     )
 
 
+def person(rng: Random) -> str:
+    return rng.choice(_PEOPLE)
+
+
 def headline(rng: Random) -> str:
     return f"{rng.choice(_PLACES).removeprefix('the ')}: {figure(rng)} {rng.choice(_SUBJECTS)} {rng.choice(_VERBS)}"
 

@@ -20,11 +20,15 @@ export function health(feed, now = Date.now()) {
     case "gone":
       return { state: "ended", words: ["gone: the source says it will not come back"] };
     case "failing":
+      if (feed.health === "blocked") return { state: "failing", words: ["blocked by robots.txt", why] };
+      if (feed.health === "unreadable") return { state: "failing", words: ["unreadable", why] };
       return { state: "failing", words: ["failing", ...(feed.since ? [" since ", shortTime(feed.since)] : []), why] };
     case "retrying":
       return { state: "retrying", words: [`retrying after ${plural(feed.attempts, "failed look")}`, why] };
   }
   const changed = feed.last_change_at;
+  if (feed.health === "moved" || feed.health === "noisy")
+    return { state: "retrying", words: [feed.health, feed.health_detail ? `: ${feed.health_detail}` : ""] };
   const quiet = !changed || now - Date.parse(changed) > QUIET_AFTER;
   return { state: quiet ? "quiet" : "ok", words: [quiet ? "quiet" : "live", changed ? ` · changed ${ago(changed, now)}` : ""] };
 }

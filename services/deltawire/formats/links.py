@@ -1,0 +1,171 @@
+"""Where other documents lead: to blogs, from section pages, feeds and API queries; to feeds, from pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from lxml import etree
+
+from deltawire import variables
+from deltawire.formats import text as texts
+from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.dom import Page, line
+from deltawire.formats.foreign import Flaw, parse_json
+from deltawire.formats.page import jsonld_scripts
+from deltawire.formats.urls import canonical_url
+from deltawire.model import Entry
+
+MOST_LINKS = 5000
+"""Of a document that are looked at."""
+
+_LONGEST_TITLE = 300
+_MOST_OFFERS = 10
+_FEEDS = {
+    "application/rss+xml": "RSS",
+    "application/atom+xml": "Atom",
+    "application/feed+json": "JSON Feed",
+    "application/json": "JSON Feed",
+}
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A link to what may be a blog: its address, absolute, what it is called, and when it was published."""
+
+    url: str
+    title: str = ""
+    at: datetime | None = None
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that can be followed instead of a page that cannot."""
+
+    url: str
+    kind: str
+    title: str = ""
+
+
+def of_page(raw: Raw) -> list[Found]:
+    """The links of an HTML page, in their order, those of its JSON-LD first; without titles where they show an image.
+
+    Raises:
+        Unreadable: it cannot be parsed within bounds.
+    """
+    page = Page(raw)
+    base = _base(page)
+    found = list(_blogs(page, base))
+    for node in page.root.iter("a"):
+        title = line(node) or node.get("aria-label") or node.get("title") or ""
+        if link := _found(node.get("href"), base, title):
+            found.append(link)
+        if len(found) >= MOST_LINKS:
+            break
+    return found
+
+
+def of_entries(entries: tuple[Entry, ...]) -> list[Found]:
+    """The items of a feed that lists blogs."""
+    found = (_found(entry.url, None, entry.title or entry.content_text, entry.published_at) for entry in entries)
+    return [link for link in found if link][:MOST_LINKS]
+
+
+def of_query(document: object) -> list[Found] | None:
+    """The results of a query of the Guardian's Content API; null if the document is none."""
+    response = document.get("response") if isinstance(document, dict) else None
+    results = response.get("results") if isinstance(response, dict) else None
+    if not isinstance(results, list):
+        return None
+    objects = [result for result in results[:MOST_LINKS] if isinstance(result, dict)]
+    found = (
+        _found(_text(r, "webUrl"), None, _text(r, "webTitle"), _time(_text(r, "webPublicationDate"))) for r in objects
+    )
+    return [link for link in found if link]
+
+
+def offers(raw: Raw) -> list[Offer]:
+    """What an HTML page points to that can be followed: its blogs and its feeds, each address once."""
+    try:
+        page = Page(raw)
+    except Unreadable:
+        return []
+    base = _base(page)
+    out = [Offer(url=blog.url, kind="live blog", title=blog.title) for blog in _blogs(page, base)]
+    for node in page.root.iter("link"):
+        kind = _FEEDS.get((node.get("type") or "").partition(";")[0].strip().lower())
+        if kind and "alternate" in (node.get("rel") or "").lower().split():
+            link = _found(node.get("href"), base, node.get("title") or "")
+            # WordPress names its JSON API in the same way.
+            if link and not (kind == "JSON Feed" and "/wp-json/" in link.url):
+                out.append(Offer(url=link.url, kind=kind, title=link.title))
+    return list({offer.url: offer for offer in reversed(out)}.values())[::-1][:_MOST_OFFERS]
+
+
+def _base(page: Page) -> str:
+    stated = next((node.get("href") for node in page.root.iter("base") if node.get("href")), None)
+    return canonical_url(stated or "", page.url) or page.url
+
+
+def _blogs(page: Page, base: str) -> Iterator[Found]:
+    """The live blogs that the page names in JSON-LD or microdata."""
+    for script in jsonld_scripts(page.text):
+        try:
+            document = parse_json(script.text).value
+        except Flaw:
+            continue
+        for item in _objects(document):
+            if "LiveBlogPosting" in _types(item):
+                url = _text(item, "url") or _text(item, "@id") or _text(item, "mainEntityOfPage")
+                if link := _found(url, base, _text(item, "headline") or _text(item, "name"), _published(item)):
+                    yield link
+    for node in page.root.iter(etree.Element):
+        if (node.get("itemtype") or "").rstrip("/").endswith("schema.org/LiveBlogPosting"):
+            anchor = next(node.iter("a"), None)
+            if anchor is not None and (link := _found(anchor.get("href"), base, line(anchor) or "")):
+                yield link
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON document, in its order; ``parse_json`` bounds its depth."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            waiting.extend(reversed(item))
+
+
+def _types(item: dict[str, Any]) -> list[object]:
+    types = item.get("@type")
+    return types if isinstance(types, list) else [types]
+
+
+def _published(item: dict[str, Any]) -> datetime | None:
+    return _time(_text(item, "coverageStartTime") or _text(item, "datePublished"))
+
+
+def _text(item: dict[str, Any], name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _found(url: str | None, base: str | None, title: str, at: datetime | None = None) -> Found | None:
+    """The link, if it leads to a document of the web, and holds neither credentials nor what we would fill in."""
+    whole = canonical_url(url or "", base)
+    if whole is None or not whole.startswith("http"):
+        return None
+    whole = whole.partition("#")[0]
+    if "@" in whole.split("/")[2] or variables.NAME.search(whole):
+        return None
+    return Found(url=whole, title=(texts.line(title) or "")[:_LONGEST_TITLE], at=at)

@@ -1,0 +1,134 @@
+"""robots.txt (RFC 9309), for pages. Feeds and APIs are made for machines, and asked for without it.
+
+The file of an origin is asked for once a day at most, through the same safe session as everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from protego import Protego
+
+from deltawire import variables
+from deltawire.config import FetchConfig
+from deltawire.health import BLOCKED
+from deltawire.poller.fetch import fetch
+from deltawire.poller.hosts import Gates
+from deltawire.poller.outcome import Failure, Fetched
+
+PAGES = frozenset({"jsonld", "microdata", "liveblog-html", "amp", "plain-text"})
+"""The formats that are read from pages for people; all others are feeds and APIs, made for machines."""
+
+MAX_BYTES = 500 * 1024
+"""Of a robots.txt: what is beyond is not looked at (RFC 9309, 2.5)."""
+
+FRESH_FOR = 86_400.0
+"""Seconds for which it is used, or less if its headers say so, but at least SHORTEST (RFC 9309, 2.4)."""
+
+SHORTEST = 3600.0
+RETRY = 600.0
+"""Seconds after which a robots.txt that could not be had is asked for again."""
+
+_MOST_ORIGINS = 10_000
+_token = re.compile(r"[A-Za-z_-]+")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of an origin until ``until`` (seconds of the loop's clock).
+
+    Without ``parsed`` everything is allowed, or nothing if ``unreachable`` says why they could not be had.
+    """
+
+    until: float
+    parsed: Protego | None = None
+    unreachable: str | None = None
+
+
+def is_page(format_: str, read_as: str | None) -> bool | None:
+    """Whether a feed is a page, by the format it is configured with and the one last read; null if not known yet."""
+    known = read_as if format_ == "auto" else format_
+    return None if known is None else known in PAGES
+
+
+class Robots:
+    """The rules of the origins asked so far, in memory."""
+
+    def __init__(self, session: aiohttp.ClientSession, config: FetchConfig, gates: Gates) -> None:
+        self._session = session
+        self._config = msgspec.structs.replace(config, max_bytes=MAX_BYTES)
+        self._respected = config.respect_robots
+        self._gates = gates
+        self._rules: dict[str, Rules] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        found = _token.match(config.user_agent)
+        self._name = found[0] if found else "deltawire"
+
+    async def refusal(self, url: str) -> Failure | None:
+        """The failed look at a page that robots.txt forbids; null if it may be asked for."""
+        if not self._respected:
+            return None
+        try:
+            page, _ = variables.expand(url)
+            parts = urlsplit(page)
+            host = parts.hostname
+        except (variables.MissingVariable, ValueError):
+            return None
+        if parts.scheme not in ("http", "https") or not host:
+            return None
+        rules = await self._of(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        if rules.unreachable:
+            detail = f"the robots.txt of {host} cannot be had, which forbids its pages: {rules.unreachable}"
+            return Failure(cause=BLOCKED, detail=detail)
+        if rules.parsed is None:
+            return None
+        self._gates.delay(url, rules.parsed.crawl_delay(self._name) or 0.0)
+        if rules.parsed.can_fetch(page, self._name):
+            return None
+        return Failure(cause=BLOCKED, detail=f"the robots.txt of {host} forbids this page to {self._name}")
+
+    async def _of(self, origin: str) -> Rules:
+        clock = asyncio.get_running_loop().time
+        lock = self._locks.setdefault(origin, asyncio.Lock())
+        async with lock:
+            known = self._rules.get(origin)
+            if known is None or clock() >= known.until:
+                known = await self._ask(origin, known)
+                self._rules[origin] = known
+                if len(self._rules) > _MOST_ORIGINS:
+                    self._forget(clock())
+            return known
+
+    async def _ask(self, origin: str, known: Rules | None) -> Rules:
+        url = f"{origin}/robots.txt"
+        async with self._gates.slot(url):
+            outcome = await fetch(self._session, self._config, url, cut=True)
+        now = asyncio.get_running_loop().time()
+        if isinstance(outcome, Fetched):
+            until = now + min(max(outcome.fresh_for or FRESH_FOR, SHORTEST), FRESH_FOR)
+            # Away from the loop: half a megabyte of rules takes a while.
+            parsed = await asyncio.to_thread(Protego.parse, outcome.body.decode("utf-8-sig", "replace"))
+            return Rules(until=until, parsed=parsed)
+        return unavailable(outcome, known, now)
+
+    def _forget(self, now: float) -> None:
+        for origin in [origin for origin, rules in self._rules.items() if rules.until <= now]:
+            if not self._locks[origin].locked():
+                del self._rules[origin], self._locks[origin]
+
+
+def unavailable(failure: Failure, known: Rules | None, now: float) -> Rules:
+    """What a robots.txt that was not got means (RFC 9309, 2.3.1).
+
+    Any 4xx but 429, and redirects without an end: there are no rules. The server or the network fails: the rules that
+    are known still hold; without any, everything is forbidden until it can be asked.
+    """
+    status = failure.status or 0
+    if (400 <= status < 500 and status != 429) or failure.cause in ("redirect", "gone"):
+        return Rules(until=now + FRESH_FOR)
+    if known is not None and not known.unreachable:
+        return msgspec.structs.replace(known, until=now + RETRY)
+    return Rules(until=now + RETRY, unreachable=failure.detail)

@@ -1,0 +1,93 @@
+"""What all feeds of a poller process share."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from datetime import timedelta
+
+import aiohttp
+import msgspec
+import structlog
+
+from deltawire import telemetry
+from deltawire.config import Config
+from deltawire.log.port import Log, Outgoing
+from deltawire.log.topics import Topics
+from deltawire.model import FeedRef, FetchState, Look, Observation, Retired
+from deltawire.poller import robots
+from deltawire.poller.budget import Budget
+from deltawire.poller.fetch import Clock
+from deltawire.poller.guard import Guard
+from deltawire.poller.hosts import Gates
+from deltawire.poller.websub_service import WebSub
+
+logger = structlog.get_logger()
+
+_TICK = timedelta(milliseconds=1)
+
+
+class Poller:
+    """``generation`` tells the looks of this process from those of another poller."""
+
+    def __init__(
+        self,
+        log: Log,
+        topics: Topics,
+        config: Config,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        guard: Guard,
+        generation: str,
+    ) -> None:
+        self.log = log
+        self.topics = topics
+        self.config = config
+        self.session = session
+        self.clock = clock
+        self.guard = guard
+        self.generation = generation
+        self.gates = Gates(config.fetch)
+        self.robots = robots.Robots(session, config.fetch, self.gates)
+        self.budget = Budget(config.fetch.max_requests_per_second)
+        self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
+        self.counts: Counter[str] = Counter()
+        self.lateness = 0.0
+        self.states: Counter[str] = Counter()
+
+    def count_state(self, old: str | None, new: str | None) -> None:
+        """Keep the number of feeds in each state."""
+        for state, step in ((old, -1), (new, 1)):
+            if state is not None:
+                self.states[state] += step
+                telemetry.feeds_gauge.labels(state).set(self.states[state])
+
+    def begin(self, feed: FeedRef, state: FetchState) -> Look:
+        """A look that begins now; its end is filled in later. It begins after the last one, whatever the clock says."""
+        now = self.clock()
+        if state.looks:
+            now = max(now, state.looks[-1].at + _TICK)
+        return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
+
+    async def retire(self, feed_id: str, state: FetchState) -> None:
+        """Write that a feed was removed, and forget its state."""
+        feed = FeedRef(id=feed_id, url=telemetry.redact(state.url), generation=state.generation)
+        look = self.begin(feed, state)
+        retired = Retired(**msgspec.structs.asdict(look), cause="removed")
+        await self.log.append([self._observed(retired), self._remembered(feed.id, None)])
+        if state.subscription is not None:
+            self.websub.leave(state.subscription)
+        logger.info("feed.removed", feed=feed.id, poll_id=look.poll_id)
+
+    async def write(self, feed_id: str, observation: Observation | None, state: FetchState) -> None:
+        """Write both or neither: a validator must not be remembered before what it stands for is durable."""
+        observed = [] if observation is None else [self._observed(observation)]
+        await self.log.append([*observed, self._remembered(feed_id, state)])
+
+    def _observed(self, observation: Observation) -> Outgoing:
+        value = msgspec.json.encode(observation)
+        return Outgoing(topic=self.topics.observations, key=observation.feed.id, value=value)
+
+    def _remembered(self, feed_id: str, state: FetchState | None) -> Outgoing:
+        value = None if state is None else msgspec.json.encode(state)
+        return Outgoing(topic=self.topics.fetch_state, key=feed_id, value=value)

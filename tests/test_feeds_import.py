@@ -1,0 +1,127 @@
+"""``deltawire feeds import``, as somebody types it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from deltawire import wanted
+from deltawire.cli.main import main
+from deltawire.log.sqlite import SqliteLog
+from deltawire.log.topics import Topics
+from deltawire.model import Feed
+
+TOPICS = Topics()
+OPML = """<?xml version="1.0" encoding="UTF-8"?>
+<opml version="2.0"><head><title>Mine</title></head><body>
+  <outline text="World">
+    <outline text="Live"><outline type="rss" text="A" xmlUrl="https://a.example/feed"/></outline>
+    <outline text="B" XMLURL="https://b.example/feed" category="/news/storms,weather"/>
+  </outline>
+  <outline text="C" type="rss"/>
+  <outline text="D" xmlUrl="gopher://d.example/"/>
+  <outline text="A again" xmlUrl="https://a.example/feed?utm_source=reader"/>
+</body></opml>
+"""
+OLD_OPML = '<opml version="1.1"><body><outline title="E" xmlUrl="https://e.example/rss"/></body></opml>'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deltawire.toml").write_text('[log]\nurl = "sqlite:///log.db"\n', encoding="utf-8")
+    return tmp_path
+
+
+def run(folder: Path, text: str | bytes, *more: str) -> int:
+    (folder / "list").write_bytes(text.encode() if isinstance(text, str) else text)
+    return main(["feeds", "import", "list", *more])
+
+
+def imported(folder: Path) -> dict[str, Feed]:
+    async def feeds() -> dict[str, Feed]:
+        log = await SqliteLog.open(folder / "log.db", TOPICS)
+        try:
+            return await wanted.read(log, TOPICS)
+        finally:
+            await log.close()
+
+    return asyncio.run(feeds())
+
+
+def test_opml_is_read_with_its_folders_and_categories_as_tags(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, OPML, "--tag", "mine") == 1
+    out, err = capsys.readouterr()
+    found = imported(folder)
+    assert out.split() == list(found) == ["a-example-feed", "b-example-feed"]
+    assert [feed.url for feed in found.values()] == ["https://a.example/feed", "https://b.example/feed"]
+    assert [feed.tags for feed in found.values()] == [
+        ("mine", "World", "Live"),
+        ("mine", "World", "news", "storms", "weather"),
+    ]
+    assert err.splitlines() == [
+        "list:7: the outline 'C' has no xmlUrl",
+        "list:8: 'gopher://d.example/' must begin with http:// or https://, not 'gopher'",
+        "deltawire feeds: 2 added, 1 already there, 2 not understood: mend the lines above and import the file again",
+    ]
+
+
+def test_importing_again_adds_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, OLD_OPML) == 0
+    assert run(folder, OLD_OPML) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "0 added, 1 already there, 0 not understood"
+    assert len(imported(folder)) == 1
+
+
+def test_a_plain_list_can_come_from_standard_input(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["\ufeffhttps://a.example/feed\r", "\r", "# not this one", "https://[b/feed", "https://c.example/ c"]
+    text = "\n".join([*lines, "https://a.example/feed"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["feeds", "import", "-"]) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert list(imported(folder)) == ["a-example-feed"]
+    assert [line.partition(" ")[0] for line in err[:2]] == ["-:4:", "-:5:"]
+    assert "1 added, 1 already there, 2 not understood" in err[2]
+
+
+def test_ten_thousand_feeds_are_one_write(folder: Path) -> None:
+    assert run(folder, "\n".join(f"https://n.example/feed?id={number}" for number in range(10_000))) == 0
+    assert len(imported(folder)) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("<opml><body>", "list:1: is neither OPML nor a list of URLs"),
+        ("<rss version='2.0'/>", "is XML, but no OPML: it begins with <rss>"),
+        (
+            '<!DOCTYPE opml [<!ENTITY a "b">]><opml><outline text="&a;"/></opml>',
+            "has a document type",
+        ),
+        (
+            '<!DOCTYPE opml [<!ENTITY a SYSTEM "file:///etc/hostname">]><opml><outline text="&a;"/></opml>',
+            "references external entity",
+        ),
+        (b"\xff\xfe<\0o\0p\0m\0l\0>\0", "is neither OPML nor a list of URLs"),
+    ],
+)
+def test_what_is_no_list_is_refused_whole(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str | bytes, sentence: str
+) -> None:
+    assert run(folder, text) == 1
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert sentence in err
+
+
+def test_entities_that_multiply_are_refused_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    types = f'<!DOCTYPE opml [<!ENTITY e0 "https://a.example/">{entities}]>'
+    assert run(folder, f'{types}<opml><outline xmlUrl="&e11;"/></opml>') == 1
+    assert len(capsys.readouterr().err) < 500
