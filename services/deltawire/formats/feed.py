@@ -115,6 +115,8 @@ class Feed:
                 problem if problem.where else msgspec.structs.replace(problem, where=f"item {number}")
                 for problem in odd
             )
+        tombstones = _tombstones(channel, listed, noted)
+        withdrawn = {tombstone.source_id for tombstone in tombstones}
         own = canonical_url(raw.url)
         more = distinct(canonical_url(address, raw.url) for address in channel.further)
         return reading(
@@ -126,9 +128,9 @@ class Feed:
                 language=texts.line(channel.language),
             ),
             coverage="full" if channel.complete and not more else "window",
-            entries=listed,
+            entries=[entry for entry in listed if entry.source_id not in withdrawn],
             problems=noted,
-            tombstones=_tombstones(channel, listed, noted),
+            tombstones=tombstones,
             more=[address for address in more if address != own],
         )
 
@@ -136,7 +138,7 @@ class Feed:
 def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]) -> list[Tombstone]:
     """The withdrawals, each entry's last, without those that the document itself revokes by listing the entry.
 
-    RFC 6721, 3: an entry whose ``updated`` is later than its tombstone's ``when`` stands.
+    RFC 6721: an entry whose ``updated`` is later than its tombstone's ``when`` stands, and any other is withdrawn.
     """
     shown = {entry.source_id: entry for entry in entries}
     found: dict[str, Tombstone] = {}
