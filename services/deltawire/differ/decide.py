@@ -8,7 +8,6 @@ from datetime import datetime
 import msgspec
 
 from deltawire.differ import clocks, coverage, freshness
-from deltawire.differ.clocks import Copy
 from deltawire.differ.document import EntryPass
 from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
@@ -91,12 +90,12 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
         state, recovered = _recover(state, look)
         detail = "the copy that is shown still is not the accepted one"
         return _not_accepted(state, recovered, look, "stale", detail)
-    state, copy = _looked(state, look)
+    state, made = _looked(state, look)
     state, recovered = _recover(state, look)
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
     return Outcome(
-        state=replace(_accepted(state, look), copy_time=_latest(copy.made, state.copy_time)),
+        state=replace(_accepted(state, look), copy_time=_latest(made, state.copy_time)),
         entries=entries.memory,
         changes=(*recovered, *entries.changes),
         notes=tuple(entries.notes),
@@ -105,12 +104,12 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
-    state, copy = _looked(state, look)
+    state, made = _looked(state, look)
     look = replace(look, reading=shown_once(look.reading))
     entries = EntryPass(state, look, policy, known)
     shown = entries.identify(look.reading)
     covers = coverage.Range(look.reading, shown, state.order, entries.withdrawn).covers
-    verdict = freshness.judge(state, known, shown, look, copy, policy, covers)
+    verdict = freshness.judge(state, known, shown, look, made, policy, covers, entries.withdrawn)
     if verdict.outcome == "refused":
         refused = replace(
             state,
@@ -153,10 +152,9 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
         ids=entries.ids,
         unknown_tombstones=entries.unknown_tombstones,
         source_age_s=look.cache.age_s,
-        copy_time=copy.made or state.copy_time,
+        copy_time=made or state.copy_time,
         copy_date=look.cache.date,
         last_modified=look.cache.last_modified,
-        dates_lie=state.dates_lie or entries.swung,
         past=past,
         turned=turned,
         newest=_latest(newest, state.newest),
@@ -176,10 +174,10 @@ def _not_accepted(
     return Outcome(state=replace(state, began_at=look.began_at), changes=recovered, notes=(_note(look, code, detail),))
 
 
-def _looked(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, Copy]:
+def _looked(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, datetime | None]:
     """One more look, with what its Date says of the clocks, and when its copy was made."""
-    readings, copy = clocks.read(state.clocks, look.cache, look.fetched_at)
-    return replace(state, looks=state.looks + 1, clocks=readings), copy
+    readings, made = clocks.read(state.clocks, look.cache, look.fetched_at)
+    return replace(state, looks=state.looks + 1, clocks=readings), made
 
 
 def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:

@@ -44,7 +44,6 @@ class EntryPass:
         self.memory: dict[str, Known | None] = {}
         self.changes: list[EntryChange] = []
         self.notes: list[Note] = []
-        self.swung = False
         self._verdict = Verdict()
         self._cells = words.MATRIX_LIMIT
         self.order = state.order
@@ -169,16 +168,15 @@ class EntryPass:
         The document is not older as a whole; but one node of those that make it up may lag behind the others.
         """
         back = freshness.reverts(known, entry)
-        if back is None or (back == "plain" and self._verdict.vouched):
+        if back is None:
             if known.held is not None:
                 self.memory[entry.id] = replace(known, held=None, held_looks=0)
-            self.swung |= back is not None and freshness.swings(known, self._state.looks)
             return False
         if self._verdict.outcome == "reversal":
             return False
         same = known.held is not None and freshness.version(known.held) == freshness.version(entry)
         looks = (known.held_looks if same else 0) + self._verdict.looks
-        needed = freshness.needed(self._policy, doubtful=back == "dated" and not self._verdict.vouched)
+        needed = freshness.needed(self._policy, doubtful=back == "dated")
         if looks >= needed:
             self._remember(
                 replace(known, held=None, held_looks=0), "reversal-accepted", f"shown in {looks} looks on end"
@@ -228,7 +226,7 @@ class EntryPass:
             last_seen=last_seen,
             born=known.born,
             turned=self._state.looks,
-            past=known.past,
+            past=freshness.replaced(known.past, freshness.WITHDRAWN),
             source_id=known.source_id,
             notes=known.notes,
         )

@@ -101,11 +101,10 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     ``horizon`` is the oldest publication time at first sight: what is older and turns up later is backfill.
     ``looks`` counts the looks at its documents. ``copy_time`` is when the accepted copy was made, by our clock as far
     as its caches told; ``copy_date`` and ``last_modified`` are its headers; ``newest`` the latest publication or
-    modification time seen. ``clocks`` are those its Dates come from; ``dates_lie`` once a Date vouched for a copy that
-    proved old. ``past`` are fingerprints of earlier facts of the feed, ``turned`` the look at which the present ones
-    came. ``refused`` is the last document that was not accepted: it may turn out to be what the source really shows,
-    once its state (``refused_form``) was shown in enough looks on end (``refused_looks``; more are
-    needed where one of them was ``refused_doubtful``).
+    modification time seen. ``clocks`` are those its Dates come from. ``past`` are fingerprints of earlier facts of the
+    feed, ``turned`` the look at which the present ones came. ``refused`` is the last document that was not accepted:
+    it may turn out to be what the source really shows, once its state (``refused_form``) was shown in enough looks on
+    end (``refused_looks``; more are needed where one of them was ``refused_doubtful``).
     """
 
     feed: FeedRef
@@ -128,7 +127,6 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     last_modified: datetime | None = None
     newest: datetime | None = None
     clocks: tuple[Clock, ...] = ()
-    dates_lie: bool = False
     past: tuple[str, ...] = ()
     turned: int = 0
     refused: Document | None = None
