@@ -186,6 +186,27 @@ def test_structure_bombs_are_refused_quickly(bomb: str) -> None:
     assert time.process_time() - before < 2
 
 
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "<author>" + "a" * 1_000_000 + "</author>",
+        "<link>" + "http:" * 200_000 + "</link>",
+        "<title>" + "&lt;/a" * 200_000 + "</title>",
+        "<title>" + "&amp;a" * 200_000 + "</title>",
+        "<category/>" * 100_000,
+        "<x>" * 90 + "</x>" * 90,
+        "<![CDATA[</item>]]>" * 50_000,
+        "<![CDATA[" + "</item>" * 100_000 + "]]>",
+        "<!-- - -->" * 100_000,
+    ],
+    ids=["author", "link", "tags", "references", "categories", "depth", "sections", "quoted ends", "comments"],
+)
+def test_what_is_well_formed_and_absurd_is_read_quickly(bomb: str) -> None:
+    before = time.process_time()
+    assert "b-2" in {entry.source_id for entry in read_doc(RSS.replace("</item>", bomb + "</item>")).entries}
+    assert time.process_time() - before < 3
+
+
 def test_a_bomb_of_comments_in_a_body_is_read_quickly() -> None:
     before = time.process_time()
     reading = read_doc(RSS.replace("Gusts", "&lt;!--" * 40_000 + "Gusts"))

@@ -65,6 +65,14 @@ def test_of_two_tombstones_of_one_entry_the_later_counts(reader: Reader) -> None
     assert reader(atom(both)).tombstones == (Tombstone(source_id="u", at=utc("2025-03-03T13:00:00")),)
 
 
+def test_no_more_tombstones_are_kept_than_a_record_can_hold() -> None:
+    many = "".join(f'<at:deleted-entry ref="u{n}" when="2025-03-{n % 28 + 1:02}T10:00:00Z"/>' for n in range(3000))
+    reading = read_doc(atom(many))
+    assert len(reading.tombstones) == 1000
+    assert {tombstone.at.day for tombstone in reading.tombstones if tombstone.at} == set(range(19, 29))
+    assert [problem.code for problem in reading.problems] == ["field-cut"]
+
+
 @READERS
 def test_a_tombstone_that_is_only_quoted_is_none(reader: Reader) -> None:
     assert reader(atom(f"<!-- {GONE} --><subtitle><![CDATA[{GONE}]]></subtitle>")).tombstones == ()

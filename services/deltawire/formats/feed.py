@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar, NamedTuple
 
@@ -26,6 +27,9 @@ from deltawire.model import Entry, FeedMeta, Media, Problem, Reading, Tombstone
 
 _ROOT = re.compile(r"<(?:\w{1,20}:)?(?:rss|RDF|feed)(?=[\s>\[])")
 _PROLOG = re.compile(r"\s*(?:<\?(?:[^?]|\?(?!>)){0,2000}\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*")
+_NEVER = datetime.min.replace(tzinfo=UTC)
+MAX_TOMBSTONES = 1000
+MAX_FURTHER = 10
 _URL_LIKE = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -131,12 +135,12 @@ class Feed:
             entries=[entry for entry in listed if entry.source_id not in withdrawn],
             problems=noted,
             tombstones=tombstones,
-            more=[address for address in more if address != own],
+            more=[address for address in more if address != own][:MAX_FURTHER],
         )
 
 
 def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]) -> list[Tombstone]:
-    """The withdrawals, each entry's last, without those that the document itself revokes by listing the entry.
+    """The withdrawals, the last of each entry and the latest first, without those that the document itself revokes by listing the entry.
 
     RFC 6721: an entry whose ``updated`` is later than its tombstone's ``when`` stands, and any other is withdrawn.
     """
@@ -157,7 +161,14 @@ def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]
             continue
         if known is None or (at is not None and (known.at is None or at > known.at)):
             found[identity] = Tombstone(source_id=identity, at=at)
-    return list(found.values())
+    if len(found) > MAX_TOMBSTONES:
+        noted.append(
+            Problem(
+                code="field-cut", message=f"{len(found)} entries were withdrawn; the last {MAX_TOMBSTONES} are kept"
+            )
+        )
+    latest = sorted(found.values(), key=lambda tombstone: tombstone.at or _NEVER, reverse=True)
+    return latest[:MAX_TOMBSTONES]
 
 
 def _identity(stated: str) -> str | None:

@@ -28,6 +28,7 @@ _EMAIL = re.compile(
 _PERSON = {"name", "itunes:name", "email", "itunes:email", "uri", "url", "homepage"}
 _IMAGE = {"title", "link", "description", "url", "href", "width", "height"}
 _MAX_DEPTH = 100
+_LONGEST_ADDRESS = 500
 
 
 class Scope(NamedTuple):
@@ -264,7 +265,8 @@ def _medium(stated: dict[str, str]) -> tuple[str, str | None]:
 
 def _named(text: str) -> str:
     """The name in the "mail@address (Name)" and "Name <mail@address>" that RSS has."""
-    match = _EMAIL.search(text)
+    # The pattern, which is feedparser's, is quadratic.
+    match = _EMAIL.search(text) if "@" in text and len(text) <= _LONGEST_ADDRESS else None
     if match is None:
         return text
     text = text.replace(match[0], "").replace("()", "").replace("<>", "").replace("&lt;&gt;", "").strip()
