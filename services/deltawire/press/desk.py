@@ -100,7 +100,7 @@ class Desk:
             case "move":
                 post = self.rng.choice(shown)
                 moved = post.created_at + timedelta(minutes=self.rng.choice((-9, -5, -2, -1, 1, 2, 5, 9)))
-                return moved <= self.now and self._put(replace(post, created_at=moved))
+                return moved <= self.now and self._put(replace(post, created_at=moved, updated_at=self.now))
             case "retitle":
                 self._tick()
                 self.blog = replace(self.blog, title=f"{words.headline(self.rng)} – live", modified_at=self.now)
