@@ -53,7 +53,7 @@ def test_a_window_that_shrinks_and_grows_removes_and_creates_nothing(order: str)
     desk = Desk()
     entries = posts(20)
     for size in (12, 4, 9, 1, 15, 2, 20, 3):
-        events = desk.show(*entries[:size], coverage="window", order=order)  # type: ignore[arg-type]
+        events = desk.show(*entries[:size], coverage="window", order=order)
         assert set(kinds(events)) <= {"feed.started", "entry.created"}
         assert desk.again() == []
     assert len(of(desk.events, "created")) == 20

@@ -57,7 +57,7 @@ class Source:
         if self.desk.state is not None:
             self.desk.state = msgspec.json.decode(msgspec.json.encode(self.desk.state), type=FeedState)
             self.desk.known = msgspec.json.decode(msgspec.json.encode(self.desk.known), type=dict[str, Known])
-        return self.desk.show(*named, **options)  # type: ignore[arg-type]
+        return self.desk.show(*named, **options)
 
     def settle(self, *entries: Entry) -> list[str]:
         """What follows from that document, looked at as often as it takes."""
@@ -181,7 +181,7 @@ def test_a_slug_that_follows_the_title_changes_the_id_and_nothing_else() -> None
     renamed = replace(b, title="Quite another headline")
     (event,) = source.show(renamed, replace(a, content_text=a.content_text + " More soon."))
     assert kinds([event]) == ["entry.updated"]
-    assert "title" in [c.field for c in event.data.changes]  # type: ignore[union-attr]
+    assert "title" in [c.field for c in event.data.changes]
 
 
 def test_an_address_that_follows_the_id_is_no_edit() -> None:
