@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from deltawire.differ import clocks, coverage, freshness
+from deltawire.differ import clocks, coverage, freshness, noise
 from deltawire.differ.document import EntryPass
 from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
@@ -94,8 +94,16 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
     state, recovered = _recover(state, look)
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
+    newcomers, stayed = noise.stay(state.newcomers)
+    for newcomer in stayed:
+        entries.add(newcomer)
     return Outcome(
-        state=replace(_accepted(state, look), copy_time=_latest(made, state.copy_time)),
+        state=replace(
+            _accepted(state, look),
+            copy_time=_latest(made, state.copy_time),
+            newcomers=newcomers,
+            order=entries.order,
+        ),
         entries=entries.memory,
         changes=(*recovered, *entries.changes),
         notes=tuple(entries.notes),
@@ -105,21 +113,22 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
     state, made = _looked(state, look)
-    look = replace(look, reading=shown_once(look.reading))
+    whole, once = look, shown_once(look.reading)
+    reading, newcomers, left_out = noise.admit(state.newcomers, known, once, backfill=state.meta is None)
+    look = replace(look, reading=reading)
     entries = EntryPass(state, look, policy, known)
-    shown = entries.identify(look.reading)
-    covers = coverage.Range(look.reading, shown, state.order, entries.withdrawn).covers
+    shown = entries.identify(reading)
+    covers = coverage.Range(reading, shown, state.order, entries.withdrawn).covers
     verdict = freshness.judge(state, known, shown, look, made, policy, covers, entries.withdrawn)
     if verdict.outcome == "refused":
         refused = replace(
             state,
-            refused=look,
+            refused=whole,
             refused_form=verdict.form,
             refused_looks=verdict.looks,
             refused_doubtful=verdict.doubtful,
         )
         return _not_accepted(refused, feed_changes, look, verdict.code, verdict.reason)
-    reading = look.reading
     reader = f"{reading.format}/{reading.version}"
     ended = reading.feed.live is False
     past, turned = state.past, state.turned
@@ -137,6 +146,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             past, turned = freshness.replaced(past, freshness.facts(state.meta)), state.looks
         entries.next_sight(reading, shown, verdict, reparsed=state.reader not in (None, reader))
     accepted = (_note(look, verdict.code, verdict.reason),) if verdict.outcome == "reversal" else ()
+    odd = () if {n.form for n in newcomers} <= {n.form for n in state.newcomers} else (_odd(look, left_out),)
     last: tuple[FeedChange, ...] = ()
     if ended and not state.ended:
         last = (_feed_change("ended", look.fetched_at, "source"),)
@@ -157,13 +167,14 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
         last_modified=look.cache.last_modified,
         past=past,
         turned=turned,
+        newcomers=newcomers,
         newest=_latest(newest, state.newest),
     )
     return Outcome(
         state=state,
         entries=entries.memory,
         changes=(*feed_changes, *entries.changes, *last),
-        notes=(*accepted, *entries.notes),
+        notes=(*accepted, *odd, *entries.notes),
     )
 
 
@@ -191,6 +202,11 @@ def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:
         refused_looks=0,
         refused_doubtful=False,
     )
+
+
+def _odd(look: Document, count: int) -> Note:
+    detail = f"{count} entries without a time among others with one: none, unless shown in {noise.STAYS} looks on end"
+    return _note(look, "untimed", detail)
 
 
 def _latest(*times: datetime | None) -> datetime | None:

@@ -19,6 +19,7 @@ from deltawire.differ.state import (
     EntryChange,
     FeedState,
     Known,
+    Newcomer,
     Note,
     Policy,
 )
@@ -88,6 +89,12 @@ class EntryPass:
                 self._count_missing(known)
             elif known.held is not None:
                 self._meet(known, known.held, reparsed=False)
+
+    def add(self, newcomer: Newcomer) -> None:
+        """An entry that was not taken for one stands in the document still."""
+        entry_id = identity.new_id(newcomer.entry, {*self._known, *self.memory})
+        self._create(replace(newcomer.entry, id=entry_id), backfill=newcomer.backfill, reparsed=False)
+        self.order = (*self.order[: newcomer.place], entry_id, *self.order[newcomer.place :])
 
     def _expected(self) -> list[Known]:
         """Entries that may be missed: those that left a window, then those last shown, oldest first."""

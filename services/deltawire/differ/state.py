@@ -68,6 +68,16 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = False
 
 
+class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands among the entries without a time, and has done so for ``looks`` looks: an advert, or an entry."""
+
+    form: str
+    entry: Entry
+    place: int
+    looks: int = 0
+    backfill: bool = False
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The memory of one entry.
 
@@ -129,6 +139,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...] = ()
     past: tuple[str, ...] = ()
     turned: int = 0
+    newcomers: tuple[Newcomer, ...] = ()
     refused: Document | None = None
     refused_form: str = ""
     refused_looks: int = 0
