@@ -140,7 +140,7 @@ class Feed:
 
 
 def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]) -> list[Tombstone]:
-    """The withdrawals, the last of each entry and the latest first, without those that the document itself revokes by listing the entry.
+    """The withdrawals, each entry's last, the latest first, and none that the document revokes by listing the entry.
 
     RFC 6721: an entry whose ``updated`` is later than its tombstone's ``when`` stands, and any other is withdrawn.
     """
@@ -162,11 +162,8 @@ def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]
         if known is None or (at is not None and (known.at is None or at > known.at)):
             found[identity] = Tombstone(source_id=identity, at=at)
     if len(found) > MAX_TOMBSTONES:
-        noted.append(
-            Problem(
-                code="field-cut", message=f"{len(found)} entries were withdrawn; the last {MAX_TOMBSTONES} are kept"
-            )
-        )
+        message = f"{len(found)} entries were withdrawn; the last {MAX_TOMBSTONES} are kept"
+        noted.append(Problem(code="field-cut", message=message))
     latest = sorted(found.values(), key=lambda tombstone: tombstone.at or _NEVER, reverse=True)
     return latest[:MAX_TOMBSTONES]
 
