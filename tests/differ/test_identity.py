@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from deltawire.differ import assignment, pairs
+from deltawire.differ import assignment, identity, pairs
 from deltawire.differ.identity import match, new_id
 from deltawire.differ.likeness import COMPARED, Sketches
 from deltawire.differ.state import Known
@@ -116,6 +116,23 @@ def test_beyond_the_bound_entries_of_one_time_are_sought_near_their_old_places(m
     found = match(memory, crowd(300, minute=7, changed="changed"), order=tuple(memory))
     assert [e.id for e in found.entries] == list(memory)
     assert found.pairs <= 4_000
+
+
+def test_thousands_of_entries_that_are_all_alike_get_their_ids_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = 0
+    digest = identity._digest
+
+    def counted(basis: str) -> str:
+        nonlocal digests
+        digests += 1
+        return digest(basis)
+
+    monkeypatch.setattr(identity, "_digest", counted)
+    alike = [entry("a", "Goal!", source_id=None)] * 3000
+    memory = known(*alike)
+    assert len(memory) == 3000
+    assert digests <= 2 * 3000
+    assert sorted(ids(memory, *alike)) == sorted(memory)
 
 
 def test_of_a_long_text_only_the_beginning_is_compared() -> None:

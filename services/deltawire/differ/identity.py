@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Literal
 
 import msgspec
@@ -39,16 +40,22 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_id(entry: Entry, taken: Container[str] = frozenset(), *, native: bool = True) -> str:
     """The id of an entry seen for the first time: of its source id where that is one, else of its time and text."""
+    return _unused(_basis(entry, native=native), taken, 1)[0]
+
+
+def _basis(entry: Entry, *, native: bool) -> str:
     if native and entry.source_id is not None:
-        basis = f"source {entry.source_id}"
-    else:
-        basis = f"content {entry.published_at} {entry.title or ''}\n{entry.content_text}"
-    candidate = _digest(basis)
-    count = 1
-    while candidate in taken:
-        count += 1
-        candidate = _digest(f"{basis}\n#{count}")
-    return candidate
+        return f"source {entry.source_id}"
+    return f"content {entry.published_at} {entry.title or ''}\n{entry.content_text}"
+
+
+def _unused(basis: str, taken: Container[str], first: int) -> tuple[str, int]:
+    """The first id of that basis that is free, and its number: of many alike, the next begins there."""
+    for number in count(first):
+        candidate = _digest(basis if number == 1 else f"{basis}\n#{number}")
+        if candidate not in taken:
+            break
+    return candidate, number
 
 
 def _digest(basis: str) -> str:
@@ -108,11 +115,13 @@ def _named(
     lasting: bool,
 ) -> tuple[Entry, ...]:
     taken = set(known)
+    tried: dict[str, int] = {}
     named: list[Entry] = []
     for place, entry in enumerate(entries):
         entry_id = found.get(place)
         if entry_id is None:
-            entry_id = new_id(entry, taken, native=lasting and keys.of_shown[place] is not None)
+            basis = _basis(entry, native=lasting and keys.of_shown[place] is not None)
+            entry_id, tried[basis] = _unused(basis, taken, tried.get(basis, 1))
             taken.add(entry_id)
         entry = replace(entry, id=entry_id)
         named.append(entry if lasting else _addressed(entry, known.get(entry_id)))

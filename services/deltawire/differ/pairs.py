@@ -64,6 +64,7 @@ class Pairs:
         shown_at: dict[datetime | None, list[int]] = {}
         for place in places:
             shown_at.setdefault(self._entries[place].published_at, []).append(place)
+        among = {place: n for peers in shown_at.values() for n, place in enumerate(peers)}
         all_pairs = len(places) * len(everyone) <= PAIRS_LIMIT
         each = max(PAIRS_LIMIT // (2 * len(places)), 1) if places else 0
         gains: dict[tuple[int, str], float] = {}
@@ -71,7 +72,7 @@ class Pairs:
             entry = self._entries[place]
             peers = shown_at[entry.published_at]
             alone = len(peers) == 1 and len(by_time.get(entry.published_at, ())) == 1
-            near = _nearest(by_time.get(entry.published_at, []), peers.index(place), len(peers), each)
+            near = _nearest(by_time.get(entry.published_at, []), among[place], len(peers), each)
             near = list(dict.fromkeys([*near, *by_text.get(text(entry), [])[:each]]))[:each]
             found = self._gains(place, near, alone=alone)
             if all_pairs and max(found.values(), default=0.0) < _SURE:
