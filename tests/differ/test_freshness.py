@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deltawire.differ.state import Policy
 from deltawire.events import Event
@@ -225,3 +227,39 @@ def test_last_modified_that_goes_back_marks_an_older_copy_and_a_constant_one_say
     assert net.desk.reasons() == ["stale"]
     later = CacheInfo(last_modified=START + day)
     assert kinds(net.show([entry("e1", minute=1), entry("e0", "New.", minute=0)], later)) == ["entry.updated"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(1, 4), st.sampled_from(["silent", "kept", "redated", "ahead", "2041"]))
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_events_are_those_of_the_current_copies_alone(
+    steps: list[tuple[bool, int, str]], updated: bool, minutes: bool
+) -> None:
+    """Any versions through any caches: what older copies show in between, fewer than K on end, leaves no trace."""
+    mixed, plain = Network(), Network()
+    latest, old_on_end = 1, 0
+    for net in (mixed, plain):
+        net.fresh(*version(1, updated=updated, minutes=minutes))
+    for forward, behind, claim in steps:
+        if forward or latest == 1 or old_on_end == K - 1:
+            latest, old_on_end = latest + forward, 0
+            for net in (mixed, plain):
+                net.fresh(*version(latest, updated=updated, minutes=minutes))
+            continue
+        old_on_end += 1
+        entries = version(max(1, latest - behind), updated=updated, minutes=minutes)
+        cache = {
+            "silent": CacheInfo(),
+            "kept": CacheInfo(date=mixed.now - timedelta(seconds=500), age_s=500),
+            "redated": CacheInfo(date=mixed.now),
+            "ahead": CacheInfo(date=mixed.now + timedelta(minutes=59)),
+            "2041": CacheInfo(last_modified=datetime(2041, 1, 1, tzinfo=START.tzinfo)),
+        }[claim]
+        assert mixed.show(entries, cache) == []
+    told = [[(e.type, e.subject, e.sequence) for e in net.desk.events] for net in (mixed, plain)]
+    assert told[0] == told[1]

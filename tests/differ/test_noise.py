@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from deltawire.differ import noise
-from deltawire.differ.noise import STAYS
-from deltawire.model import Entry, Link, Media
+from deltawire.formats import registry
+from deltawire.formats.base import Raw
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Entry, Link, Media
 from differ.build import Desk, entry, kinds
 
 LOOKS = 6
+STAYS = REVERSAL_LOOKS * DOUBTFUL
 
 
 def with_line(line: str, text: str = "Four were hurt.") -> Entry:
@@ -117,3 +122,21 @@ def test_in_a_blog_without_times_every_entry_is_one_at_once() -> None:
 def test_a_long_line_costs_nothing() -> None:
     assert not noise.is_noise("1 view " * 100_000)
     assert noise.text("1 views " * 10_000)
+
+
+PAGES = Path(__file__).parents[2].parent / "shared" / "corpus" / "guardian-dcr"
+
+
+# The nasa page of 2021 is left out: it does not state the authors and labels that the later ones state.
+@pytest.mark.parametrize(("blog", "first"), [("nasa_2021-02-19", 1), ("politics_2023-12-13", 0)])
+def test_an_ended_blog_that_is_fetched_again_after_years_is_no_entry_event(blog: str, first: int) -> None:
+    pages = sorted(PAGES.glob(f"{blog}.fetched-*.json"))[first:]
+    if len(pages) < 2:
+        pytest.skip(f"{PAGES} is not there")
+    desk = Desk()
+    for page in pages:
+        raw = Raw(body=page.read_bytes(), url="https://blog.test/live", content_type="application/json")
+        look = desk.document(())
+        for _ in range(REVERSAL_LOOKS + 1):
+            desk.look(msgspec.structs.replace(look, **desk.moment(), reading=registry.read(raw), digest=page.name))
+    assert {kind for kind in kinds(desk.events) if kind.startswith("entry")} == {"entry.created"}

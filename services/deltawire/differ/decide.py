@@ -94,7 +94,7 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
     state, recovered = _recover(state, look)
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
-    newcomers, stayed = noise.stay(state.newcomers)
+    newcomers, stayed = noise.stay(state.newcomers, freshness.needed(policy, doubtful=True))
     for newcomer in stayed:
         entries.add(newcomer)
     return Outcome(
@@ -114,7 +114,8 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
     state, feed_changes = _recover(state, look)
     state, made = _looked(state, look)
     whole, once = look, shown_once(look.reading)
-    reading, newcomers, left_out = noise.admit(state.newcomers, known, once, backfill=state.meta is None)
+    stays = freshness.needed(policy, doubtful=True)
+    reading, newcomers, left_out = noise.admit(state.newcomers, known, once, stays, backfill=state.meta is None)
     look = replace(look, reading=reading)
     entries = EntryPass(state, look, policy, known)
     shown = entries.identify(reading)
@@ -146,7 +147,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             past, turned = freshness.replaced(past, freshness.facts(state.meta)), state.looks
         entries.next_sight(reading, shown, verdict, reparsed=state.reader not in (None, reader))
     accepted = (_note(look, verdict.code, verdict.reason),) if verdict.outcome == "reversal" else ()
-    odd = () if {n.form for n in newcomers} <= {n.form for n in state.newcomers} else (_odd(look, left_out),)
+    odd = () if {n.form for n in newcomers} <= {n.form for n in state.newcomers} else (_odd(look, left_out, stays),)
     last: tuple[FeedChange, ...] = ()
     if ended and not state.ended:
         last = (_feed_change("ended", look.fetched_at, "source"),)
@@ -204,8 +205,8 @@ def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:
     )
 
 
-def _odd(look: Document, count: int) -> Note:
-    detail = f"{count} entries without a time among others with one: none, unless shown in {noise.STAYS} looks on end"
+def _odd(look: Document, count: int, stays: int) -> Note:
+    detail = f"{count} entries without a time among others with one: none, unless shown in {stays} looks on end"
     return _note(look, "untimed", detail)
 
 

@@ -15,10 +15,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from deltawire.differ.state import Known, Newcomer
-from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Entry, Reading
-
-STAYS = REVERSAL_LOOKS * DOUBTFUL
-"""Looks on end after which an entry without a time, among entries with one, is taken for one."""
+from deltawire.model import Entry, Reading
 
 MOST_NEWCOMERS = 20
 TIMED = 3
@@ -68,11 +65,12 @@ def url(value: str) -> str:
 
 
 def admit(
-    newcomers: Sequence[Newcomer], known: Mapping[str, Known], reading: Reading, *, backfill: bool
+    newcomers: Sequence[Newcomer], known: Mapping[str, Known], reading: Reading, stays: int, *, backfill: bool
 ) -> tuple[Reading, tuple[Newcomer, ...], int]:
     """The reading without what does not count as an entry yet, the newcomers after this look, how many were left out.
 
-    An entry that has a time, or is known, is none of them. ``backfill``: this is the first sight of the feed.
+    An entry that has a time, or is known, or was shown in ``stays`` looks on end, is none of
+    them. ``backfill``: this is the first sight of the feed.
     """
     untimed = [i for i, e in enumerate(reading.entries) if e.published_at is None]
     timed = len(reading.entries) - len(untimed)
@@ -91,7 +89,7 @@ def admit(
             continue
         old = before.get(form, Newcomer(form=form, entry=entry, place=i, backfill=backfill))
         new = msgspec.structs.replace(old, looks=old.looks + 1, place=i)
-        if new.looks < STAYS:
+        if new.looks < stays:
             left.add(i)
             after[form] = new
     kept = [i for i in range(len(reading.entries)) if i not in left]
@@ -104,10 +102,10 @@ def admit(
     return reading, tuple(after.values())[-MOST_NEWCOMERS:], len(left)
 
 
-def stay(newcomers: Sequence[Newcomer]) -> tuple[tuple[Newcomer, ...], tuple[Newcomer, ...]]:
+def stay(newcomers: Sequence[Newcomer], stays: int) -> tuple[tuple[Newcomer, ...], tuple[Newcomer, ...]]:
     """The same document once more: those that still are newcomers, and those that stayed long enough."""
     counted = [msgspec.structs.replace(n, looks=n.looks + 1) for n in newcomers]
-    return tuple(n for n in counted if n.looks < STAYS), tuple(n for n in counted if n.looks >= STAYS)
+    return tuple(n for n in counted if n.looks < stays), tuple(n for n in counted if n.looks >= stays)
 
 
 def _form(entry: Entry) -> str:
