@@ -34,7 +34,7 @@ kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9
 
 press: install ## play random misbehaving blogs: SEEDS=2 FORMAT=rss MISBEHAVIOUR=window+noise SEED=7 BLOGS=1000
 	@PYTHONPATH=tests $(BIN)/python -m press.harness $(if $(FORMAT),--format $(FORMAT)) $(if $(MISBEHAVIOUR),--misbehaviour $(MISBEHAVIOUR)) \
-	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BLOGS),--blogs $(BLOGS)) $(if $(STEPS),--steps $(STEPS))
+	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BLOGS),--blogs $(BLOGS)) $(if $(FIRST),--first $(FIRST)) $(if $(STEPS),--steps $(STEPS))
 
 fuzz: install ## the differ against 10,000 random blogs of 50 steps (FUZZ_EXAMPLES=200 for less): hours
 	$(BIN)/pytest -m chaos tests/differ/test_machine.py
