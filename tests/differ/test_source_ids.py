@@ -191,3 +191,13 @@ def test_an_address_that_follows_the_id_is_no_edit() -> None:
     for _ in range(3):
         assert source.show(c, b, a) == []
         assert source.show(c, a, b) == []
+
+
+def test_an_earlier_version_is_recognised_wherever_its_address_counts_it_now() -> None:
+    source = Source(NAMINGS["counted from the top"])
+    a, b, c = (post(n) for n in range(3))
+    pinned = replace(a, labels=("pinned",))
+    source.show(c, b, pinned)
+    source.settle(c, b, a)
+    assert source.show(c, pinned, b) == []
+    assert source.desk.reasons()[0] == "reversal-pending"

@@ -96,7 +96,14 @@ def match(
     ]
     found |= by_content
     ids, notes = source_ids.tell(source_ids.learn(ids, moved, kept, entries), keys.repeated)
-    named = _named(known, entries, found, keys, lasting=source_ids.trust(ids) != "none")
+    named = _named(
+        known,
+        entries,
+        found,
+        keys,
+        lasting=source_ids.trust(ids) != "none",
+        moving=ids.positional or ids.stem is not None,
+    )
     return Matching(entries=named, ids=ids, notes=notes, pairs=compared, steps=steps)
 
 
@@ -113,6 +120,7 @@ def _named(
     keys: source_ids.Keys,
     *,
     lasting: bool,
+    moving: bool,
 ) -> tuple[Entry, ...]:
     taken = set(known)
     tried: dict[str, int] = {}
@@ -124,16 +132,19 @@ def _named(
             entry_id, tried[basis] = _unused(basis, taken, tried.get(basis, 1))
             taken.add(entry_id)
         entry = replace(entry, id=entry_id)
-        named.append(entry if lasting else _addressed(entry, known.get(entry_id)))
+        named.append(entry if lasting else _addressed(entry, known.get(entry_id), moving=moving))
     return tuple(named)
 
 
-def _addressed(entry: Entry, known: Known | None) -> Entry:
-    """The entry; with the address it had, if it differs in that only: it may hold the id that does not last."""
+def _addressed(entry: Entry, known: Known | None, *, moving: bool) -> Entry:
+    """The entry; with the address it had, if it differs in that only: it may hold the id that does not last.
+
+    ``moving``: ids change while entries do not, so that the address says nothing of their versions either.
+    """
     if known is None or known.entry.url == entry.url:
         return entry
     before = replace(entry, url=known.entry.url)
-    return before if essence(before) == essence(known.entry) else entry
+    return before if moving or essence(before) == essence(known.entry) else entry
 
 
 def _by_content(
