@@ -173,6 +173,18 @@ def test_unchanged_looks_count_towards_a_reversal() -> None:
     assert net.desk.reasons() == ["reversal-accepted"]
 
 
+def test_an_older_copy_in_between_does_not_interrupt_the_count() -> None:
+    net = Network()
+    texts = ("One was hurt.", "Four were hurt.", "Six were hurt.")
+    for text in texts:
+        net.fresh(entry("a", text))
+    back = []
+    for _ in range(K):
+        back.append(len(net.fresh(entry("a", texts[1]))))
+        assert net.kept(entry("a", texts[0]), seconds=500) == []
+    assert back == [0] * (K - 1) + [1]
+
+
 def test_a_current_copy_in_between_starts_the_count_again() -> None:
     net = Network()
     first, second = entry("a", "Four were hurt."), entry("a", "Six were hurt.")

@@ -122,9 +122,10 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
     covers = coverage.Range(reading, shown, state.order, entries.withdrawn).covers
     verdict = freshness.judge(state, known, shown, look, made, policy, covers, entries.withdrawn)
     if verdict.outcome == "refused":
+        uncounted = (verdict.form, verdict.looks) == (state.refused_form, state.refused_looks)
         refused = replace(
             state,
-            refused=whole,
+            refused=state.refused if uncounted else whole,
             refused_form=verdict.form,
             refused_looks=verdict.looks,
             refused_doubtful=verdict.doubtful,
