@@ -121,7 +121,7 @@ def _signs(state: FeedState, look: Document, made: datetime | None) -> list[str]
 def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason: str, *, doubtful: bool) -> Verdict:
     """One more look at the state ``form``. Doubts last as long as that state is shown."""
     again = form == state.refused_form
-    if doubtful and not again and state.refused_form and not state.refused_doubtful:
+    if doubtful and state.refused_form and not state.refused_doubtful:
         # An older copy between two looks at a return says nothing against it.
         return Verdict(
             outcome="refused", code="stale", reason=reason, form=state.refused_form, looks=state.refused_looks
