@@ -165,6 +165,15 @@ def test_a_source_that_kept_its_ids_through_edits_is_not_second_guessed() -> Non
     assert kinds(desk.again()) == ["entry.removed"]
 
 
+def test_counters_in_the_text_do_not_prove_ids() -> None:
+    desk = Desk()
+    a, b = (replace(post(n, second=0, precision="minute"), title="Live") for n in range(2))
+    for views in range(6):
+        desk.show(b, replace(a, content_text=f"{a.content_text} {views} views"))
+    assert desk.state is not None
+    assert desk.state.ids.kept == 0
+
+
 def test_of_a_source_that_proved_nothing_yet_the_likeness_at_one_time_counts() -> None:
     desk = Desk()
     a, b, c = (post(n) for n in range(3))

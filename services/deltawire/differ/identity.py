@@ -84,7 +84,7 @@ def match(
         ids = replace(ids, positional=True)
         keys = source_ids.Keys(known, entries, ids)
         found = {}
-    kept = sum(source_ids.text(known[i].entry) != source_ids.text(entries[p]) for p, i in found.items())
+    kept = sum(source_ids.reworded(known[i].entry, entries[p]) for p, i in found.items())
     by_content, compared, steps = _by_content(known, entries, found, keys, ids, order, coverage)
     moved = [
         (old, new)

@@ -32,6 +32,7 @@ COUNTING = 3
 """Entries in a document from which on ids that count from the top are recognised at first sight."""
 
 _NUMBERED = re.compile(r"(.*?)(\d{1,6})")
+_FIGURES = re.compile(r"\d+")
 _POSITIONAL = "positional-ids"
 _UNSTABLE = "unstable-ids"
 _REPEATED = "repeated-id"
@@ -45,6 +46,12 @@ def trust(ids: SourceIds) -> Trust:
 
 def text(entry: Entry) -> str:
     return f"{entry.title or ''}\n{entry.content_text}"
+
+
+def reworded(old: Entry, new: Entry) -> bool:
+    """Whether an editor was at work: figures alone may be counters and ages, which prove nothing of ids."""
+    before, after = text(old), text(new)
+    return before != after and _FIGURES.sub("", before) != _FIGURES.sub("", after)
 
 
 def current(known: Known) -> str | None:
