@@ -101,7 +101,8 @@ def judge(
     signs = _signs(state, look, made)
     # News in a copy that lacks other news and was made before the accepted one: it was withdrawn between two looks.
     ahead = case.ahead and not (case.back and signs)
-    if ahead or not case.changed or not (case.back or signs):
+    waiting = state.refused_form and not state.refused_doubtful
+    if ahead or not (case.changed or waiting) or not (case.back or signs):
         return Verdict()
     reason = "; ".join([*case.back[:3], *signs])
     return _counted(state, look, policy, case.form(), reason, doubtful=case.dated or bool(signs))
