@@ -352,8 +352,7 @@ def test_a_removed_feed_is_forgotten() -> None:
     desk = Desk()
     desk.show(entry("a"))
     assert kinds(desk.retire("removed")) == ["feed.ended"]
-    assert desk.state is None
-    assert not desk.known
+    assert (desk.state, desk.known) == (None, {})
 
 
 def test_a_feed_that_was_added_again_starts_a_new_epoch_at_one() -> None:
