@@ -14,6 +14,7 @@ from deltawire.formats.registry import FORMATS, MAX_BYTES, detect, read, read_le
 from formats.docs import ATOM, JSON_FEED, RSS, URL, blog, capi, page, read_doc, refusal
 from formats.guardian_docs import dcr, dcr_block
 from formats.page_docs import MIRROR_ENTRIES, amp, listed, microdata, poll, polled_block
+from formats.vendor_docs import card, quintype, row, rows, shell, superdesk, superdesk_post
 
 TEXT = "Storm – live\n\n1.05pm GMT One.\n\n12.13pm GMT Two.\n\n9.00am GMT It’s Tuesday, 4 March 2025."
 DOCUMENTS: dict[str, Any] = {
@@ -24,6 +25,10 @@ DOCUMENTS: dict[str, Any] = {
     "guardian-capi": capi(blocks={"body": []}),
     "guardian-page": dcr(dcr_block(2), dcr_block(1)),
     "guardian-poll": poll(polled_block(9)),
+    "superdesk": superdesk(superdesk_post(2), superdesk_post(1)),
+    "wordpress-liveblog": rows(row(2), row(1)),
+    "quintype": quintype(card(1), card(2)),
+    "aljazeera": shell(2, 1),
     "amp": amp(),
     "liveblog-html": listed(MIRROR_ENTRIES),
     "microdata": microdata(),
