@@ -92,6 +92,8 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
         return _not_accepted(state, recovered, look, "stale", detail)
     state, made = _looked(state, look)
     state, recovered = _recover(state, look)
+    if policy.reversal_looks > 1 and freshness.older(state, made):
+        return _not_accepted(state, recovered, look, "stale", "an older copy that shows the same")
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
     newcomers, stayed = noise.stay(state.newcomers, freshness.needed(policy, doubtful=True))

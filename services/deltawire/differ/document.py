@@ -114,7 +114,14 @@ class EntryPass:
         if new := [i for i in strangers if i not in self.unknown_tombstones]:
             self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
-        return matching.entries
+        return tuple(self._dated(entry) for entry in matching.entries)
+
+    def _dated(self, entry: Entry) -> Entry:
+        """The entry at the time that was inferred first: from a clock time without a date, another day follows later."""
+        known = self._known.get(entry.id)
+        if known is None or {entry.published_precision, known.entry.published_precision} != {"inferred"}:
+            return entry
+        return replace(entry, published_at=known.entry.published_at)
 
     def _before_horizon(self, entry: Entry) -> bool:
         horizon = self._state.horizon

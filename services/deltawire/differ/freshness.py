@@ -95,12 +95,15 @@ def judge(
 
     ``made`` is when the copy was, by our clock; ``withdrawn`` are the ids of entries that it says are gone.
     """
-    if state.meta is None or look.digest == state.digest or policy.reversal_looks <= 1:
+    if state.meta is None or policy.reversal_looks <= 1:
         return Verdict()
+    if look.digest == state.digest:
+        # The blog looked like that before, too: such a copy confirms nothing, and interrupts nothing.
+        return _disregarded(state, "an older copy that shows the same") if older(state, made) else Verdict()
     case = _Case(state, known, shown, look.reading.feed, covers, withdrawn)
     signs = _signs(state, look, made)
-    # News in a copy that lacks other news and was made before the accepted one: it was withdrawn between two looks.
-    ahead = case.ahead and not (case.back and signs)
+    # News in a copy that was made before the accepted one, which lacks it: it came and went between two looks.
+    ahead = case.ahead and not older(state, made) and not (case.back and signs)
     waiting = state.refused_form and not state.refused_doubtful
     if ahead or not (case.changed or waiting) or not (case.back or signs):
         return Verdict()
@@ -114,9 +117,14 @@ def _signs(state: FeedState, look: Document, made: datetime | None) -> list[str]
     modified, before = look.cache.last_modified, state.last_modified
     if modified is not None and before is not None and modified < before - COPY_TOLERANCE:
         signs.append("Last-Modified went back")
-    if made is not None and state.copy_time is not None and made < state.copy_time - COPY_TOLERANCE:
+    if made is not None and state.copy_time is not None and older(state, made):
         signs.append(f"made {made:%H:%M:%S}, the accepted copy {state.copy_time:%H:%M:%S}")
     return signs
+
+
+def older(state: FeedState, made: datetime | None) -> bool:
+    """Whether a copy was made before the accepted one, as far as its headers can be believed."""
+    return made is not None and state.copy_time is not None and made < state.copy_time - COPY_TOLERANCE
 
 
 def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason: str, *, doubtful: bool) -> Verdict:
@@ -124,9 +132,7 @@ def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason
     again = form == state.refused_form
     if doubtful and state.refused_form and not state.refused_doubtful:
         # An older copy between two looks at a return says nothing against it.
-        return Verdict(
-            outcome="refused", code="stale", reason=reason, form=state.refused_form, looks=state.refused_looks
-        )
+        return _disregarded(state, reason)
     looks = state.refused_looks if again else 0
     doubtful |= again and state.refused_doubtful
     enough = needed(policy, doubtful=doubtful)
@@ -139,6 +145,18 @@ def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason
         code, reason, looks = "reversal-accepted", f"{reason}; shown in {looks + 1} looks on end", looks + 1
     outcome: Literal["refused", "reversal"] = "reversal" if code == "reversal-accepted" else "refused"
     return Verdict(outcome=outcome, code=code, reason=reason, form=form, looks=looks, doubtful=doubtful)
+
+
+def _disregarded(state: FeedState, reason: str) -> Verdict:
+    """Refused, and what is waited for stays as it was."""
+    return Verdict(
+        outcome="refused",
+        code="stale",
+        reason=reason,
+        form=state.refused_form,
+        looks=state.refused_looks,
+        doubtful=state.refused_doubtful,
+    )
 
 
 def _kept(state: FeedState, cache: CacheInfo) -> bool:

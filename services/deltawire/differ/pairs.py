@@ -169,7 +169,10 @@ def _times(a: Entry, b: Entry) -> Times:
     if {a.published_precision, b.published_precision} <= _TOLD:
         return "differ"
     # What is inferred is the day or the zone: it can be wrong by whole hours, and is corrected by them.
-    return "differ" if (a.published_at - b.published_at) % timedelta(hours=1) else "unknown"
+    apart = a.published_at - b.published_at
+    if not apart % timedelta(days=1) and a.published_precision == b.published_precision:
+        return "same"
+    return "differ" if apart % timedelta(hours=1) else "unknown"
 
 
 def _fine(entry: Entry) -> bool:
