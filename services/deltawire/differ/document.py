@@ -117,7 +117,7 @@ class EntryPass:
         return tuple(self._dated(entry) for entry in matching.entries)
 
     def _dated(self, entry: Entry) -> Entry:
-        """The entry at the time that was inferred first: from a clock time without a date, another day follows later."""
+        """The entry at the time that was inferred first: of a clock time without a date, the day is another one later."""
         known = self._known.get(entry.id)
         if known is None or {entry.published_precision, known.entry.published_precision} != {"inferred"}:
             return entry
