@@ -106,6 +106,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     ``aside`` are the indexes of entries that stand outside the document's own order (floated to the top, say):
     they say nothing about how far down the document reaches. ``more`` are the absolute addresses of further
     documents that belong to it (the next older page, or entries that are only listed here), the nearest first.
+    ``unstated`` names fields of entries that such a document does not tell: their values here say nothing.
     """
 
     format: str
@@ -117,6 +118,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     aside: tuple[int, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     more: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +250,8 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     it came from, and are sent back byte for byte, to the URL whose digest is ``target`` if that was not the feed's
     own (a redirect). ``owed`` is how many more unchanged looks are to be written. ``copy_date`` is the Date of the
     last copy, ``copy_time`` when the newest copy so far was made; ``behind`` while older ones are served.
+    ``newest_at`` is the newest entry seen, down to which older pages are followed; ``followed`` are the signs of the
+    listed documents that were asked for, the least recent first.
     """
 
     generation: str
@@ -274,3 +278,5 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 0
     problems: tuple[Problem, ...] = ()
     looks: tuple[LookSummary, ...] = ()
+    newest_at: datetime | None = None
+    followed: tuple[str, ...] = ()

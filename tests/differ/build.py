@@ -90,6 +90,7 @@ class Desk:
         aside: tuple[int, ...] = (),
         tombstones: tuple[Tombstone, ...] = (),
         order: Literal["newest-first", "oldest-first", "unordered"] = "newest-first",
+        unstated: tuple[str, ...] = (),
     ) -> Document:
         """A look whose document shows the entries, newest first."""
         reading = Reading(
@@ -100,6 +101,7 @@ class Desk:
             entries=tuple(entries),
             aside=aside,
             tombstones=tombstones,
+            unstated=unstated,
         )
         self.digest = hashlib.sha256(msgspec.json.encode(reading)).hexdigest()
         common = self.moment()

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from deltawire.differ import coverage, freshness, identity, withdrawals, words
+from deltawire.differ import coverage, freshness, identity, unstated, withdrawals, words
 from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
@@ -51,6 +51,7 @@ class EntryPass:
         self.ids = state.ids
         self.unknown_tombstones = state.unknown_tombstones
         self.withdrawn: set[str] = set()
+        self._unstated: tuple[str, ...] | None = None
 
     def first_sight(self, shown: Sequence[Entry]) -> None:
         """Everything the feed already holds is created, oldest first, as backfill. ``shown`` as from ``identify``."""
@@ -114,12 +115,16 @@ class EntryPass:
         if new := [i for i in strangers if i not in self.unknown_tombstones]:
             self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
-        return tuple(self._dated(entry) for entry in matching.entries)
+        self._unstated = reading.unstated
+        return tuple(self._completed(entry, reading.unstated) for entry in matching.entries)
 
-    def _dated(self, entry: Entry) -> Entry:
-        """The entry at the time that was inferred first: of a clock time without a date, the day is another one later."""
+    def _completed(self, entry: Entry, fields: Sequence[str]) -> Entry:
         known = self._known.get(entry.id)
-        if known is None or {entry.published_precision, known.entry.published_precision} != {"inferred"}:
+        return entry if known is None else unstated.carried(known, self._dated(known, entry), fields)
+
+    def _dated(self, known: Known, entry: Entry) -> Entry:
+        """The entry at the time that was inferred first: a clock time without a date has another later."""
+        if {entry.published_precision, known.entry.published_precision} != {"inferred"}:
             return entry
         return replace(entry, published_at=known.entry.published_at)
 
@@ -136,7 +141,8 @@ class EntryPass:
             backfill=backfill,
             cause="reparse" if reparsed else "edit",
         )
-        self._emit(change, Known(entry=entry, revision=1, born=self._state.looks, turned=self._state.looks))
+        looks = self._state.looks
+        self._emit(change, Known(entry=entry, revision=1, born=looks, turned=looks, unstated=self._unstated or ()))
 
     def _meet(self, known: Known, entry: Entry, *, reparsed: bool) -> None:
         if known.status == "removed":
@@ -157,14 +163,20 @@ class EntryPass:
         if entry.source_id != current_id(known):
             current = replace(current, source_id=entry.source_id)
             self.memory[entry.id] = current
-        if read in (known.entry, known.shown):
+        if self._unstated is not None and current.unstated:
+            current = unstated.taken_over(current, read, self._unstated)
+            self.memory[entry.id] = current
+        if read in (known.entry, current.shown):
             return
-        changes = changes_between(known.entry, read, self._cells)
+        changes = changes_between(unstated.told(current), read, self._cells)
         if not changes:
             # Noted once: a source that renders differently at each look would fill the notes with it.
             if known.shown is None:
                 self._remember(replace(current, shown=read), "noise", "differs only in what no editor changes")
             return
+        if current.taken:
+            # The store adds up events: what was taken over without one goes out with the next.
+            changes = changes_between(known.entry, read, self._cells)
         change = EntryChange(
             kind="updated",
             entry=entry,
@@ -201,8 +213,15 @@ class EntryPass:
         return True
 
     def _turned(self, known: Known, entry: Entry, revision: int, *, born: int) -> Known:
-        past = freshness.replaced(known.past, freshness.version(known.entry))
-        return Known(entry=entry, revision=revision, born=born, turned=self._state.looks, past=past, notes=known.notes)
+        return Known(
+            entry=entry,
+            revision=revision,
+            born=born,
+            turned=self._state.looks,
+            past=freshness.replaced(known.past, freshness.version(known.entry)),
+            notes=known.notes,
+            unstated=known.unstated,
+        )
 
     def _miss(self, known: Known, reading: Reading, *, covered: bool) -> None:
         if covered:
@@ -243,6 +262,7 @@ class EntryPass:
             past=freshness.replaced(known.past, freshness.WITHDRAWN),
             source_id=known.source_id,
             notes=known.notes,
+            unstated=(*known.unstated, *known.taken),
         )
         self._emit(change, removed)
 

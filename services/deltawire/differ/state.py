@@ -84,7 +84,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     ``entry`` is as the last event said it. ``shown`` is what the source shows where that differs only by what
     is no change. ``status``: ``missing`` was inside the covered range for ``looks`` looks without being there, the
     last at a copy dated ``missed_copy``; ``left`` fell off the end of a window. ``last_seen`` is kept once the entry
-    is no longer shown. ``source_id`` is the one it was last shown under, where that is not the entry's.
+    is no longer shown. ``source_id`` is the one it was last shown under, where that is not the entry's. ``unstated``
+    are fields that no document told yet, ``taken`` those that one told since the last event: ``shown`` has them.
     """
 
     entry: Entry
@@ -102,6 +103,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str = ""
     notes: tuple[Note, ...] = ()
     source_id: str | None = None
+    unstated: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import msgspec
+
 from deltawire.formats import text as texts
 from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, reading, source_id
@@ -62,7 +64,7 @@ class GuardianPage:
             problems.extend(found)
             return entry
 
-        return reading(
+        found = reading(
             format=self.name,
             version=self.version,
             feed=FeedMeta(
@@ -76,6 +78,7 @@ class GuardianPage:
             problems=problems,
             more=_older(page, raw.url),
         )
+        return msgspec.structs.replace(found, unstated=_unstated(page))
 
 
 def _shown(page: Block) -> list[Block]:
@@ -113,6 +116,13 @@ def _labelled(page: Block) -> Callable[[Block], tuple[str, ...]]:
         return tuple(label for key, label in _LABELS.items() if key in marks)
 
     return labels
+
+
+def _unstated(page: Block) -> tuple[str, ...]:
+    """What pages did not tell yet when they were made: bylines until 2021, all labels until 2023."""
+    parts = {key for block in page["blocks"] if isinstance(block, dict) for key in block}
+    told = {"authors": "contributors", "labels": "attributes"}
+    return tuple(field for field, key in told.items() if parts and key not in parts)
 
 
 def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
