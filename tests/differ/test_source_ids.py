@@ -140,6 +140,18 @@ def test_numbers_from_the_bottom_are_found_out_when_they_go_to_other_entries() -
     assert source.desk.reasons() == ["positional-ids"]
 
 
+def test_counters_do_not_hide_that_ids_go_to_other_entries() -> None:
+    source = Source(lambda place, look, entry: f"n{100 + place}")
+    shown = [post(n) for n in (3, 2, 1, 0)]
+
+    def counted(views: int) -> list[Entry]:
+        return [replace(e, content_text=f"{e.content_text}\n{views} views") for e in shown]
+
+    source.show(*counted(10))
+    del shown[1]
+    assert [kinds(source.show(*counted(20 + look))) for look in range(2)] == [[], ["entry.removed"]]
+
+
 def test_of_an_id_with_a_changing_tail_the_rest_identifies_even_what_was_rewritten() -> None:
     source = Source(NAMINGS["with the sort order"])
     a, b, c = (replace(post(n), published_at=None, published_precision="unknown") for n in range(3))

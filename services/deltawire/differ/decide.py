@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from deltawire.differ import clocks, coverage, freshness, noise
+from deltawire.differ import clocks, coverage, freshness, noise, unstated
 from deltawire.differ.document import EntryPass
 from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
@@ -115,7 +115,7 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
     state, made = _looked(state, look)
-    whole, once = look, shown_once(look.reading)
+    whole, once = look, shown_once(unstated.of_feed(state.meta, look.reading))
     stays = freshness.needed(policy, doubtful=True)
     reading, newcomers, left_out = noise.admit(state.newcomers, known, once, stays, backfill=state.meta is None)
     look = replace(look, reading=reading)

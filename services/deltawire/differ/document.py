@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
 from deltawire.differ.freshness import Verdict
+from deltawire.differ.names import Vocabulary
 from deltawire.differ.source_ids import current as current_id
 from deltawire.differ.state import (
     NOTES_PER_ENTRY,
@@ -27,6 +29,8 @@ from deltawire.events import Evidence
 from deltawire.model import Document, Entry, Reading, Unchanged
 
 replace = msgspec.structs.replace
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 DIFFS = 10
 """Word diffs of the largest size that one look may take: the more entries were edited, the smaller each share."""
@@ -47,6 +51,7 @@ class EntryPass:
         self.notes: list[Note] = []
         self._verdict = Verdict()
         self._cells = words.MATRIX_LIMIT
+        self._names = Vocabulary(known)
         self.order = state.order
         self.ids = state.ids
         self.unknown_tombstones = state.unknown_tombstones
@@ -79,9 +84,17 @@ class EntryPass:
         for known in expected:
             if known.entry.id not in ids:
                 self._miss(known, reading, covered=range_.covers(known.entry, left=known.status == "left"))
-        missing = {i for i, k in self._known.items() if (self.memory.get(i) or k).status == "missing"} - ids
-        self.order = coverage.place(self._state.order, [e.id for e in shown], missing)
-        self._forget_oldest(ids)
+        if reading.coverage == "delta":
+            self.order = coverage.merged(self._state.order, self._existing(), shown)
+        else:
+            missing = {i for i, k in self._known.items() if (self.memory.get(i) or k).status == "missing"} - ids
+            self.order = coverage.place(self._state.order, [e.id for e in shown], missing)
+        self._forget_oldest(ids, delta=reading.coverage == "delta")
+
+    def _existing(self) -> dict[str, datetime | None]:
+        """When those known entries were published that are not removed."""
+        now = {i: self.memory.get(i) or k for i, k in self._known.items()}
+        return {i: k.entry.published_at for i, k in now.items() if k.status != "removed"}
 
     def look_again(self) -> None:
         """The same document once more: one more look for each entry that was missing from it."""
@@ -183,7 +196,7 @@ class EntryPass:
             revision=known.revision + 1,
             not_before=known.last_seen or self._state.fetched_at,
             changes=changes,
-            significance=significance(changes),
+            significance=significance(changes, self._names, entry.id),
             cause="reparse" if reparsed else "edit",
         )
         self._emit(change, self._turned(current, entry, change.revision, born=known.born))
@@ -266,14 +279,18 @@ class EntryPass:
         )
         self._emit(change, removed)
 
-    def _forget_oldest(self, shown: set[str]) -> None:
-        """Keep the memory bounded: the longest unseen entries go first, never one that is shown."""
+    def _forget_oldest(self, shown: set[str], *, delta: bool) -> None:
+        """Keep the memory bounded: the longest unseen entries go first, never one that is shown.
+
+        What a ``delta`` does not show stays present for ever: there the oldest go.
+        """
         surplus = len(self._known.keys() | self.memory.keys()) - self._policy.max_entries
         if surplus <= 0:
             return
         merged = {**self._known, **{i: k for i, k in self.memory.items() if k is not None}}
-        hidden = [k for k in merged.values() if k.entry.id not in shown and k.status in ("left", "removed")]
-        hidden.sort(key=lambda k: (k.last_seen or self._state.fetched_at, k.entry.id))
+        unseen = ("left", "removed", "present") if delta else ("left", "removed")
+        hidden = [k for k in merged.values() if k.entry.id not in shown and k.status in unseen]
+        hidden.sort(key=lambda k: (k.last_seen or self._state.fetched_at, k.entry.published_at or _EVER, k.entry.id))
         for known in hidden[:surplus]:
             self.memory[known.entry.id] = None
             self._note(known.entry.id, "forgotten", f"more than {self._policy.max_entries} entries are remembered")

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from deltawire.differ import noise
 from deltawire.differ.state import COUNTED, Known, SourceIds
 from deltawire.model import Entry
 
@@ -45,7 +46,8 @@ def trust(ids: SourceIds) -> Trust:
 
 
 def text(entry: Entry) -> str:
-    return f"{entry.title or ''}\n{entry.content_text}"
+    """What tells one entry from another: counters and the like do not."""
+    return f"{entry.title or ''}\n{noise.text(entry.content_text)}"
 
 
 def reworded(old: Entry, new: Entry) -> bool:
@@ -105,14 +107,15 @@ def shifted(pairs: Iterable[tuple[Known, Entry]], known: Iterable[Known], entrie
     ``pairs`` are known entries and those shown under their ids. That the time differs too tells a shift from an entry
     that was edited to the text of another.
     """
+    pairs = list(pairs)
+    total, reused = len(pairs), 0
+    others = [(k.entry, e) for k, e in pairs if not k.entry.published_at == e.published_at is not None]
+    moved = [(old, new) for old, new in ((_print(a), _print(b)) for a, b in others) if old[1] != new[1]]
+    if not moved:
+        return False
     held = Counter(_print(k.entry) for k in known)
     shown = Counter(_print(entry) for entry in entries)
-    reused = total = 0
-    for before, entry in pairs:
-        total += 1
-        old, new = _print(before.entry), _print(entry)
-        if old == new or (old[0] == new[0] is not None) or old[1] == new[1]:
-            continue
+    for old, new in moved:
         reused += old[0] is not None and new[0] is not None
         if any(
             there[one] == here[one] == 1 and (one[0] is not None or len(one[1]) >= TELLING_TEXT)

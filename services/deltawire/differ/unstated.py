@@ -7,9 +7,17 @@ from collections.abc import Sequence
 import msgspec
 
 from deltawire.differ.state import Known
-from deltawire.model import Entry
+from deltawire.model import Entry, FeedMeta, Reading
 
 replace = msgspec.structs.replace
+
+
+def of_feed(before: FeedMeta | None, reading: Reading) -> Reading:
+    """The reading with what was told of the blog before, where an answer that tells but what is new is silent."""
+    if before is None or reading.coverage != "delta":
+        return reading
+    silent = [name for name in ("title", "url", "language", "live") if getattr(reading.feed, name) is None]
+    return replace(reading, feed=replace(reading.feed, **{name: getattr(before, name) for name in silent}))
 
 
 def carried(known: Known, entry: Entry, fields: Sequence[str]) -> Entry:
