@@ -131,6 +131,8 @@ def _numbers(config: Config) -> Found:
             yield key, f"must be more than 0 and finite, not {value}"
     if not 0 <= config.fetch.per_host_rate < math.inf:
         yield ("fetch", "per_host_rate"), f"must be 0 (no limit) or more, not {config.fetch.per_host_rate}"
+    if not 0 <= config.fetch.max_pages <= 100:
+        yield ("fetch", "max_pages"), f"must be 0 (none) to 100, not {config.fetch.max_pages}"
     if config.dead_letters.max_consecutive < 0:
         message = f"must be 0 (stop at the first) or more, not {config.dead_letters.max_consecutive}"
         yield ("dead_letters", "max_consecutive"), message

@@ -21,6 +21,12 @@ registry = CollectorRegistry()
 
 polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
 poll_seconds = Histogram("deltawire_poll_duration_seconds", "Duration of a look", registry=registry)
+further_documents = Counter(
+    "deltawire_further_documents",
+    "Older pages and listed entries asked for, by outcome",
+    ["outcome"],
+    registry=registry,
+)
 feeds_gauge = Gauge("deltawire_feeds", "Feeds, by state", ["state"], registry=registry)
 events = Counter("deltawire_events", "Change events, by type", ["type"], registry=registry)
 decisions = Counter("deltawire_decisions", "Decisions without an event, by reason", ["reason"], registry=registry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from formats.docs import corpus, read_doc, refusal, utc
@@ -19,7 +21,7 @@ def test_a_story_has_all_its_cards_oldest_first() -> None:
 
 
 def test_the_first_title_of_a_card_is_its_title_and_further_elements_are_its_body() -> None:
-    elements = [
+    elements: list[dict[str, Any]] = [
         {"type": "title", "text": "Rohan &amp; Co"},
         {"type": "title", "text": "In short"},
         {"type": "image", "image-s3-key": "bench/2025/Sea view.jpg", "alt-text": "The sea", "title": "Calm"},

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import orjson
 
@@ -17,7 +16,7 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
 from deltawire.formats.memo import recalled
-from deltawire.formats.urls import canonical_url
+from deltawire.formats.urls import asking, canonical_url
 from deltawire.model import Entry, FeedMeta, Problem, Reading
 
 SITE = "https://www.aljazeera.com/"
@@ -81,13 +80,11 @@ def _children(blog: Node) -> list[str]:
 
 def _address(here: str, child: str) -> str | None:
     """Where the site's own page asks for an update: at the same place, by another operation."""
-    parts = urlsplit(urljoin(here, ""))
-    if parts.scheme not in ("http", "https") or not _NUMBER.fullmatch(child):
+    if not _NUMBER.fullmatch(child):
         return None
     variables = {"postID": int(child), "postType": "liveblog-update", "preview": "", "isAmp": False}
-    asked = {"operationName": "LiveBlogUpdateQuery", "variables": orjson.dumps(variables).decode(), "extensions": "{}"}
-    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in asked]
-    return urlunsplit(parts._replace(query=urlencode([*kept, *asked.items()]), fragment=""))
+    asked = orjson.dumps(variables).decode()
+    return asking(here, operationName="LiveBlogUpdateQuery", variables=asked, extensions="{}")
 
 
 def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:

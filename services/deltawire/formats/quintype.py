@@ -20,6 +20,7 @@ from deltawire.model import Entry, FeedMeta, Problem, Reading
 _IMAGES = "https://media.assettype.com/"
 """Where Quintype serves the pictures of all its publishers, by their key."""
 
+_READ = ("id", "card-added-at", "card-updated-at", "metadata", "story-elements")
 Card = Mapping[str, Any]
 
 
@@ -46,9 +47,9 @@ class Quintype:
         url = canonical_url(string(story, "url"), raw.url) if story.get("url") else None
         entries: list[Entry] = []
         for card in objects(story["cards"]):
-            known = [url or raw.url, card.get("id"), card.get("card-added-at"), card.get("card-updated-at"), card.get("metadata")]
-            read = partial(_entry, card, url or raw.url)
-            entry, found = recalled(raw.memo, self.name, [*known, card.get("story-elements")], read)
+            base = url or raw.url
+            known = [card.get(key) for key in _READ]
+            entry, found = recalled(raw.memo, f"{self.name}\0{base}", known, partial(_entry, card, base))
             entries.append(entry)
             problems += found
         closed = mapping(story.get("metadata")).get("is-closed")

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 
@@ -18,6 +18,7 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
 from deltawire.formats.memo import recalled
+from deltawire.formats.urls import asking
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
 
 _LIVE = {"open": True, "closed": False}
@@ -89,8 +90,11 @@ def _posts(page: Post, here: str) -> tuple[list[Post], Coverage, list[str]]:
             return posts, "delta", []
         if number == 1 and isinstance(total, int) and total <= len(posts):
             return posts, "full", []
-        following = mapping(mapping(page.get("_links")).get("next")).get("href")
-        return posts, "window", [_next(here, number)] if isinstance(following, str) and isinstance(number, int) else []
+        # The server's own link leaves out what else was asked for, so it is only a sign that there is a next page.
+        if not isinstance(number, int) or "next" not in mapping(page.get("_links")):
+            return posts, "window", []
+        following = asking(here, page=str(number + 1))
+        return posts, "window", [following] if following else []
     if isinstance(page.get("groups"), list):
         return [page], "delta", []
     if "blog_status" in page:
@@ -104,13 +108,6 @@ def _selects_by_time(address: str) -> bool:
     """Whether only posts that changed lately were asked for: those that are missing did not change."""
     asked = dict(parse_qsl(urlsplit(address).query))
     return "where" in asked or '"range"' in asked.get("source", "")
-
-
-def _next(here: str, number: int) -> str:
-    """The next page. Eve's own link leaves out what else was asked for, so it is only a sign that there is one."""
-    parts = urlsplit(urljoin(here, ""))
-    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "page"]
-    return urlunsplit(parts._replace(query=urlencode([*kept, ("page", str(number + 1))]), fragment=""))
 
 
 def _reaching(read: Reading, changed: Sequence[datetime | None]) -> Reading:

@@ -87,6 +87,8 @@ def start(feed: Feed, state: FetchState | None) -> FetchState:
         behind=False,
         next_poll_at=None,
         retry_after=None,
+        newest_at=None,
+        followed=(),
     )
 
 

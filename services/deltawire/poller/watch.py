@@ -18,7 +18,7 @@ from deltawire.log.port import Log, LogError, Outgoing
 from deltawire.log.topics import Topics
 from deltawire.model import Failed, Feed, FeedRef, FetchState, Look, Observation, Retired
 from deltawire.poller import look as looks
-from deltawire.poller import schedule
+from deltawire.poller import pages, schedule
 from deltawire.poller.fetch import Clock, fetch
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
@@ -162,12 +162,15 @@ class Watch:
             asked = looks.validators(state, reader)
             outcome = await fetch(poller.session, poller.config.fetch, feed.url, asked, clock=poller.clock)
         look = msgspec.structs.replace(look, fetched_at=max(poller.clock(), look.began_at))
+        read = await self._read(outcome, look, reader)
+        if isinstance(read, looks.Readout):
+            read, state, reader = await pages.follow(poller, feed, state, read, reader, look.fetched_at)
         conclusion = looks.conclude(
             feed,
             state,
             look,
             outcome,
-            await self._read(outcome, look, reader),
+            read,
             reader=reader,
             fetch=poller.config.fetch,
             removal_looks=poller.config.differ.removal_looks,
