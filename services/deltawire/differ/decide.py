@@ -36,7 +36,7 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
         return _retire(state, known, look)
     if state is not None and state.feed.url != look.feed.url:
         # Another address is another server, with a clock of its own.
-        state = replace(state, copy_time=None, copy_date=None, last_modified=None, clocks=())
+        state = replace(state, copy_time=None, copy_date=None, last_modified=None, refused_time=None, clocks=())
     if state is None:
         state = FeedState(
             feed=look.feed,
@@ -131,6 +131,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             refused_form=verdict.form,
             refused_looks=verdict.looks,
             refused_doubtful=verdict.doubtful,
+            refused_time=state.refused_time if uncounted else None if verdict.doubtful else made,
         )
         return _not_accepted(refused, feed_changes, look, verdict.code, verdict.reason)
     reader = f"{reading.format}/{reading.version}"
@@ -205,6 +206,7 @@ def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:
         refused_form="",
         refused_looks=0,
         refused_doubtful=False,
+        refused_time=None,
     )
 
 

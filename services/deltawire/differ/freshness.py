@@ -9,9 +9,9 @@ Headers can only add to the doubts: caches put a Date of now on old copies.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -24,6 +24,10 @@ WITHDRAWN = "-"
 
 _Rank = tuple[int, datetime, int]
 """When something came: at which look, then by its own time, then by its place (the higher in the order the later)."""
+
+class Covers(Protocol):
+    def __call__(self, entry: Entry, *, left: bool = False) -> bool: ...
+
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -88,7 +92,7 @@ def judge(
     look: Document,
     made: datetime | None,
     policy: Policy,
-    covers: Callable[[Entry], bool],
+    covers: Covers,
     withdrawn: Container[str] = (),
 ) -> Verdict:
     """Whether to believe a document. ``shown`` are its entries with their ids; ``covers`` says which it should show.
@@ -117,14 +121,18 @@ def _signs(state: FeedState, look: Document, made: datetime | None) -> list[str]
     modified, before = look.cache.last_modified, state.last_modified
     if modified is not None and before is not None and modified < before - COPY_TOLERANCE:
         signs.append("Last-Modified went back")
-    if made is not None and state.copy_time is not None and older(state, made):
-        signs.append(f"made {made:%H:%M:%S}, the accepted copy {state.copy_time:%H:%M:%S}")
+    if made is not None and older(state, made):
+        signs.append(f"made {made:%H:%M:%S}, a newer one {_newest_copy(state):%H:%M:%S}")
     return signs
 
 
 def older(state: FeedState, made: datetime | None) -> bool:
-    """Whether a copy was made before the accepted one, as far as its headers can be believed."""
-    return made is not None and state.copy_time is not None and made < state.copy_time - COPY_TOLERANCE
+    """Whether a copy was made before the accepted one, or the one waited for, as far as headers can be believed."""
+    return made is not None and made < _newest_copy(state) - COPY_TOLERANCE
+
+
+def _newest_copy(state: FeedState) -> datetime:
+    return max((t for t in (state.copy_time, state.refused_time) if t), default=_EVER + COPY_TOLERANCE)
 
 
 def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason: str, *, doubtful: bool) -> Verdict:
@@ -185,7 +193,7 @@ class _Case:
         known: Mapping[str, Known],
         shown: Sequence[Entry],
         meta: FeedMeta,
-        covers: Callable[[Entry], bool],
+        covers: Covers,
         withdrawn: Container[str],
     ) -> None:
         self._shown = shown
@@ -216,6 +224,10 @@ class _Case:
             elif entry_id in withdrawn or (k.status == "present" and covers(k.entry)):
                 self.changed = True
                 found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not shown"))
+        for entry_id, k in known.items():
+            if k.status == "left" and entry_id not in ids and covers(k.entry, left=True):
+                self.changed = True
+                found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not back"))
         now = facts(meta)
         if state.meta is not None and now != facts(state.meta):
             self.changed = True
@@ -226,8 +238,8 @@ class _Case:
         self.back = list(dict.fromkeys(what for rank, what in found if rank > self._latest))
 
     def form(self) -> str:
-        """A fingerprint of the state that is shown."""
-        return _digest([[(e.id, version(e)) for e in self._shown], facts(self._meta)])
+        """A fingerprint of the state that is shown. Its order is no part of it: what floats to the top may vary."""
+        return _digest([sorted((e.id, version(e)) for e in self._shown), facts(self._meta)])
 
     def _unknown(self, entry: Entry, newest_seen: datetime | None, *, above: bool) -> None:
         self.changed = True

@@ -117,7 +117,8 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     modification time seen. ``clocks`` are those its Dates come from. ``past`` are fingerprints of earlier facts of the
     feed, ``turned`` the look at which the present ones came. ``refused`` is the last document that was not accepted:
     it may turn out to be what the source really shows, once its state (``refused_form``) was shown in enough looks on
-    end (``refused_looks``; more are needed where one of them was ``refused_doubtful``).
+    end (``refused_looks``; more are needed where one of them was ``refused_doubtful``). ``refused_time`` is when its
+    copy was made, where that is not in doubt.
     """
 
     feed: FeedRef
@@ -147,6 +148,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     refused_form: str = ""
     refused_looks: int = 0
     refused_doubtful: bool = False
+    refused_time: datetime | None = None
     ids: SourceIds = SourceIds()
     unknown_tombstones: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

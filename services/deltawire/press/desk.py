@@ -118,6 +118,9 @@ class Desk:
         back = {p.id for p in self.blog.posts} & set(before.gone)
         if not back <= after.posts or len(after.posts) < 3:
             return False
+        said = [f"{p.title or ''} {p.text}".strip() for p in (*self.blog.posts, *self.blog.withdrawn)]
+        if len(set(said)) < len(said):
+            return False
         times = {post.id: post.created_at.replace(second=0) for post in self.blog.posts}
         for post_id, post in gone.items():
             minute = post.created_at.replace(second=0)

@@ -45,8 +45,8 @@ UNDECIDED: tuple[Undecided, ...] = (
         "Which of several changed posts was which can then have more than one answer.",
     ),
     Undecided(
-        "Of two posts of the same words and time, one is withdrawn.",
-        "Which of them cannot be seen. No two posts have the same words.",
+        "Of two posts of the same words and time, one is withdrawn; or a new one has the words of a withdrawn one.",
+        "Which of them it is cannot be seen. No two posts have the same words, withdrawn ones included.",
     ),
     Undecided(
         "A post takes the id of a withdrawn one, and posts have no times.",
