@@ -84,6 +84,11 @@ def test_a_scheduled_post_is_shown_once_its_time_has_come() -> None:
     assert shown(superdesk_post(1, published_date="2025-03-03T12:00:00Z")) == ["urn:post:1"]
 
 
+def test_a_server_whose_clock_is_ahead_of_ours_schedules_nothing() -> None:
+    ahead = "2025-03-03T12:00:30Z"
+    assert shown(superdesk_post(1, published_date=ahead, _updated=ahead)) == ["urn:post:1"]
+
+
 def test_an_advertisement_among_the_posts_is_none() -> None:
     advert = superdesk_post(2)
     advert["groups"][1]["refs"][0]["item"]["item_type"] = "Advertisement Local"

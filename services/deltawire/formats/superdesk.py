@@ -32,7 +32,7 @@ class Superdesk:
     """
 
     name: ClassVar[str] = "superdesk"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         if raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
@@ -133,8 +133,11 @@ def _reaching(read: Reading, changed: Sequence[datetime | None]) -> Reading:
 def _is_shown(post: Post, now: datetime | None) -> bool:
     if post.get("deleted") is True or post.get("post_status", "open") != "open" or _is_advert(post):
         return False
-    published = _time(post, "published_date")
-    return now is None or published is None or published <= now
+    published, changed = _time(post, "published_date"), _time(post, "_updated")
+    if now is None or published is None or published <= now:
+        return True
+    # Our clock may be behind the server's: a post for later is one whose time was to come when the server wrote it.
+    return changed is not None and published <= changed
 
 
 def _is_advert(post: Post) -> bool:
@@ -166,7 +169,7 @@ def _entry(post: Post, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     where = identity or "a post without _id"
     problems: list[Problem] = []
     content = from_html("\n".join(_html(item) for item in _items(post)), base)
-    published = times.parse(post.get("published_date")) or times.parse(post.get("_created"))
+    published = times.parse(post.get("published_date")) or times.inferred(times.parse(post.get("_created")))
     # _updated moves too when a post is pinned, highlighted or put elsewhere.
     updated = times.parse(post.get("content_updated_date")) or times.parse(post.get("_updated"))
     if published is None:
