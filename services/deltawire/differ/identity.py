@@ -17,11 +17,15 @@ import msgspec
 from deltawire.differ import source_ids
 from deltawire.differ.assignment import assign
 from deltawire.differ.compare import essence
+from deltawire.differ.likeness import Sketches, similarity
 from deltawire.differ.pairs import Pairs
 from deltawire.differ.state import Known, SourceIds
 from deltawire.model import Entry
 
 replace = msgspec.structs.replace
+
+HANDED_ON = 0.5
+"""Below this likeness an entry of another time is not the withdrawn one whose id it has."""
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +82,7 @@ def match(
     if not ids.positional and source_ids.counts_from_the_top(entries):
         ids = replace(ids, positional=True)
     keys = source_ids.Keys(known, entries, ids)
-    found = _native(keys)
+    found = _native(keys, known, entries)
     pairs = [(known[i], entries[p]) for p, i in found.items()]
     if not ids.positional and source_ids.shifted(pairs, known.values(), entries):
         ids = replace(ids, positional=True)
@@ -107,10 +111,22 @@ def match(
     return Matching(entries=named, ids=ids, notes=notes, pairs=compared, steps=steps)
 
 
-def _native(keys: source_ids.Keys) -> dict[int, str]:
+def _native(keys: source_ids.Keys, known: Mapping[str, Known], entries: Sequence[Entry]) -> dict[int, str]:
     return {
-        place: keys.of_known[key] for place, key in enumerate(keys.of_shown) if key is not None and key in keys.of_known
+        place: keys.of_known[key]
+        for place, key in enumerate(keys.of_shown)
+        if key is not None and key in keys.of_known and not _another(known[keys.of_known[key]], entries[place])
     }
+
+
+def _another(known: Known, entry: Entry) -> bool:
+    """Whether the id of a withdrawn entry was given to another one: of another time and other words."""
+    if known.status != "removed" or known.entry.published_at is None or entry.published_at is None:
+        return False
+    if known.entry.published_at == entry.published_at:
+        return False
+    sketches = Sketches()
+    return similarity(sketches.of(known.entry), sketches.of(entry)) < HANDED_ON
 
 
 def _named(

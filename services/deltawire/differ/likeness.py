@@ -8,6 +8,7 @@ from itertools import islice
 
 from rapidfuzz.distance import Indel
 
+from deltawire.differ import noise
 from deltawire.model import Entry
 
 COMPARED = 100
@@ -84,7 +85,7 @@ class Sketches:
         self._vocabulary: dict[str, str] = {}
 
     def of(self, entry: Entry) -> Sketch:
-        text = f"{entry.title or ''}\n{entry.content_text}"[:CHARACTERS]
+        text = f"{entry.title or ''}\n{noise.text(entry.content_text[:CHARACTERS])}"
         words = [match[0] for match in islice(_WORD.finditer(text), COMPARED)]
         links = {link.url for link in entry.links} | {item.url.partition("?")[0] for item in entry.media}
         return Sketch("".join(map(self._letter, words)), words, frozenset(links))

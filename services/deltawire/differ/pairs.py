@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from deltawire.differ.likeness import UNLIKE, Sketch, Sketches, figure, similarity
-from deltawire.differ.source_ids import Trusting, text
+from deltawire.differ.source_ids import TELLING_TEXT, Trusting, text
 from deltawire.differ.state import Known
 from deltawire.model import Entry
 
@@ -103,7 +103,10 @@ class Pairs:
             plausible = same_text or (_fine(entry) and alone and alike >= 0.5)
         elif known.status in ("present", "missing"):
             fine = times == "same" and _fine(entry)
-            plausible = self._plausible(times, alike, beside, known, fine=fine, alone=alone, native=trust == "open")
+            # Where ids are not proven, words that went here and came there at one look went from here to there.
+            moved = text(entry) == text(known.entry) and len(text(entry)) >= TELLING_TEXT
+            native = trust == "open" and not (moved and known.status == "present")
+            plausible = self._plausible(times, alike, beside, known, fine=fine, alone=alone, native=native)
             plausible = plausible and not (differing and (times == "differ" or (times == "unknown" and not beside)))
         else:
             # It stood aside for at least a look, or fell off the end: no edit in place explains it.

@@ -72,12 +72,20 @@ class Keys:
         self._stem = ids.stem
         shown = [None if ids.positional else self._key(entry.source_id) for entry in entries]
         held = {i: None if ids.positional else self._key(current(k)) for i, k in known.items()}
-        counts = Counter(shown)
+        asked = Counter(shown)
+        counts = Counter(asked)
         counts |= Counter(held.values())
-        several = {key for key, count in counts.items() if key is not None and count > 1}
+        alive = Counter(key for i, key in held.items() if known[i].status != "removed")
+        # What was withdrawn may have left its id to another: it does not take part then.
+        handed_on = {key for key, count in alive.items() if count == 1 < counts[key] and asked[key] < 2}
+        several = {key for key, count in counts.items() if key is not None and count > 1} - handed_on
         self.repeated = frozenset(several)
         self.of_shown = [None if key in several else key for key in shown]
-        self.of_known = {key: i for i, key in held.items() if key is not None and key not in several}
+        self.of_known = {
+            key: i
+            for i, key in held.items()
+            if key is not None and key not in several and not (key in handed_on and known[i].status == "removed")
+        }
 
     def find(self, source_id: str) -> str | None:
         """The known entry of a source id."""
