@@ -33,7 +33,7 @@ class AlJazeera:
     """
 
     name: ClassVar[str] = "aljazeera"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         if _DATA.match(raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")) is None:

@@ -44,7 +44,7 @@ class Feed:
     """RSS and Atom. ``Reading.format`` is ``rss`` or ``atom``."""
 
     name: ClassVar[str] = "feed"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:8192], raw.content_type)[0]
@@ -183,7 +183,8 @@ def _canonical(item: Item, channel: Channel, base: str) -> Canonical:
     problems = located(content.problems, where)
     # In a feed parsed from RSS "updated" is dc:date, the same clock as pubDate under another name.
     stated, changed = (item.published, item.changed) if channel.atom else (item.published or item.changed, "")
-    published, updated = times.parse(stated), times.parse(changed)
+    country = times.country_of(base, channel.language)
+    published, updated = times.parse(stated, country=country), times.parse(changed, country=country)
     for value, moment in ((stated, published), (changed, updated)):
         if value and moment is None:
             problems.append(Problem(code="bad-time", message=f"{value[:60]!r} is no time with a zone", where=where))

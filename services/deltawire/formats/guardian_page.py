@@ -36,7 +36,7 @@ class GuardianPage:
     """Coverage is ``full`` if there is but one page, ``delta`` if only key events were asked for, else ``window``."""
 
     name: ClassVar[str] = "guardian-page"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -135,7 +135,8 @@ def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
         problems.append(Problem(code="unread-element", message=message, where=where))
     content = from_html(without_auto_links("\n".join(part for part in parts if part)), page)
     problems += located(content.problems, where)
-    published = times.parse_epoch(block.get("blockFirstPublished")) or times.parse_epoch(block.get("blockCreatedOn"))
+    created = times.inferred(times.parse_epoch(block.get("blockCreatedOn")))
+    published = times.parse_epoch(block.get("blockFirstPublished")) or created
     updated = times.parse_epoch(block.get("blockLastUpdated"))
     if published is None:
         problems.append(

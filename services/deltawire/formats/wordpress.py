@@ -30,7 +30,7 @@ class WordpressLiveblog:
     """A page of entries is a ``window``, ``full`` if it is the only one; the answer to a poll is a ``delta``."""
 
     name: ClassVar[str] = "wordpress-liveblog"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         if raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{" or b'"entries"' not in raw.body:
@@ -120,7 +120,7 @@ def _entry(row: Row, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     problems: list[Problem] = []
     content = from_html(string(row, "render") or string(row, "content"), base)
     stamp = times.parse_epoch(row.get("timestamp"))
-    published = times.parse_epoch(row.get("entry_time")) or stamp
+    published = times.parse_epoch(row.get("entry_time")) or times.inferred(stamp)
     if published is None:
         problems.append(Problem(code="bad-time", message="the row has no entry_time that is a time", where=where))
     key = str(row.get("key_event")).lower() in ("true", "1")
