@@ -34,7 +34,7 @@ kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9
 
 press: install ## play random misbehaving blogs: SEEDS=2 FORMAT=rss MISBEHAVIOUR=window+noise SEED=7 BLOGS=1000
 	@PYTHONPATH=tests $(BIN)/python -m press.harness $(if $(FORMAT),--format $(FORMAT)) $(if $(MISBEHAVIOUR),--misbehaviour $(MISBEHAVIOUR)) \
-	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BLOGS),--blogs $(BLOGS)) $(if $(STEPS),--steps $(STEPS))
+	  $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BLOGS),--blogs $(BLOGS)) $(if $(FIRST),--first $(FIRST)) $(if $(STEPS),--steps $(STEPS))
 
 bench: install ## figures, as ratios to a baseline of the same run
 	@for file in bench/*_bench.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -47,8 +47,9 @@ lint: install ## ruff and mypy --strict
 chaos: install postgres jars ## the long versions of the fault tests: minutes, not seconds
 	$(BIN)/pytest -m chaos
 
-fuzz: install ## damaged documents through every reader, for MINUTES=30: exceptions, hangs
+fuzz: install ## damaged documents through every reader for MINUTES=30, then FUZZ_EXAMPLES=10000 random blogs: hours
 	@PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+	$(BIN)/pytest -m chaos tests/differ/test_machine.py
 
 postgres:
 	@PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; command -v initdb >/dev/null && exit 0; \

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deltawire import wanted
-from deltawire.cli.main import main
+from deltawire.cli import main
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.model import Feed

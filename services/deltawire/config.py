@@ -44,6 +44,7 @@ class FetchConfig(msgspec.Struct, frozen=True, kw_only=True):
     live_interval: float = 15
     timeout: float = 30
     max_bytes: int = 16 * 1024 * 1024
+    max_pages: int = 5
     max_requests_per_second: float = 0.0
     respect_robots: bool = True
     user_agent: str = "deltawire/0.1 (live blog change events; set fetch.user_agent to name a contact)"
@@ -88,6 +89,10 @@ FormatName = Literal[
     "guardian-capi",
     "guardian-page",
     "guardian-poll",
+    "superdesk",
+    "wordpress-liveblog",
+    "quintype",
+    "aljazeera",
     "amp",
     "liveblog-html",
     "microdata",

@@ -138,6 +138,8 @@ def _numbers(config: Config) -> Found:
             yield ("fetch", name), f"must be 0 (no limit) or more, not {getattr(config.fetch, name)}"
     if not 0 <= config.ops.start_timeout < math.inf:
         yield ("ops", "start_timeout"), f"must be 0 (do not wait) or more, not {config.ops.start_timeout}"
+    if not 0 <= config.fetch.max_pages <= 100:
+        yield ("fetch", "max_pages"), f"must be 0 (none) to 100, not {config.fetch.max_pages}"
     if config.dead_letters.max_consecutive < 0:
         message = f"must be 0 (stop at the first) or more, not {config.dead_letters.max_consecutive}"
         yield ("dead_letters", "max_consecutive"), message

@@ -112,6 +112,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     ``aside`` are the indexes of entries that stand outside the document's own order (floated to the top, say):
     they say nothing about how far down the document reaches. ``more`` are the absolute addresses of further
     documents that belong to it (the next older page, or entries that are only listed here), the nearest first.
+    ``unstated`` names fields of entries that such a document does not tell: their values here say nothing.
     """
 
     format: str
@@ -123,6 +124,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     aside: tuple[int, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     more: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -327,6 +329,8 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     ``moved_to`` is where the feed has moved for good, checked against its own URL at ``move_checked_at``; ``move``
     is a move that is not confirmed yet. ``hints`` is what the document says about when to look; ``subscription`` is
     to its hub, if it has one and WebSub is on.
+    ``newest_at`` is the newest entry seen, down to which older pages are followed; ``followed`` are the signs of the
+    listed documents that were asked for, the least recent first.
     """
 
     generation: str
@@ -363,6 +367,8 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     hints: Hints = Hints()
     subscription: Subscription | None = None
     continued_by: str | None = None
+    newest_at: datetime | None = None
+    followed: tuple[str, ...] = ()
 
 
 class Blog(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

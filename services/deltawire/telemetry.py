@@ -34,6 +34,12 @@ segments = Counter(
     ["outcome"],
     registry=registry,
 )
+further_documents = Counter(
+    "deltawire_further_documents",
+    "Older pages and listed entries asked for, by outcome",
+    ["outcome"],
+    registry=registry,
+)
 feeds_gauge = Gauge("deltawire_feeds", "Feeds, by state", ["state"], registry=registry)
 events = Counter("deltawire_events", "Change events, by type", ["type"], registry=registry)
 decisions = Counter("deltawire_decisions", "Decisions without an event, by reason", ["reason"], registry=registry)

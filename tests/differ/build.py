@@ -67,7 +67,8 @@ class Desk:
         self.events += emission.events
         return list(emission.events)
 
-    def _common(self) -> dict[str, Any]:
+    def moment(self) -> dict[str, Any]:
+        """The fields that every look of the next tick has."""
         self.tick += 1
         began = START + timedelta(hours=1, seconds=self.tick)
         return {
@@ -90,6 +91,7 @@ class Desk:
         aside: tuple[int, ...] = (),
         tombstones: tuple[Tombstone, ...] = (),
         order: Literal["newest-first", "oldest-first", "unordered"] = "newest-first",
+        unstated: tuple[str, ...] = (),
     ) -> Document:
         """A look whose document shows the entries, newest first."""
         reading = Reading(
@@ -100,9 +102,10 @@ class Desk:
             entries=tuple(entries),
             aside=aside,
             tombstones=tombstones,
+            unstated=unstated,
         )
         self.digest = hashlib.sha256(msgspec.json.encode(reading)).hexdigest()
-        common = self._common()
+        common = self.moment()
         return Document(**common, reading=reading, digest=self.digest, cache=cache or self._cache(common))
 
     def show(self, *entries: Entry, **options: Any) -> list[Event]:
@@ -110,14 +113,14 @@ class Desk:
 
     def again(self, *, cache: CacheInfo | None = None) -> list[Event]:
         """An unchanged look."""
-        common = self._common()
+        common = self.moment()
         return self.look(Unchanged(**common, digest=self.digest, cache=cache or self._cache(common)))
 
     def _cache(self, common: dict[str, Any]) -> CacheInfo:
         return CacheInfo(date=common["fetched_at"].replace(microsecond=0)) if self.dated else CacheInfo()
 
     def fail(self, attempts: int, *, ever_read: bool = True) -> list[Event]:
-        common = self._common()
+        common = self.moment()
         return self.look(
             Failed(
                 **common,
@@ -130,7 +133,7 @@ class Desk:
         )
 
     def retire(self, cause: str) -> list[Event]:
-        return self.look(msgspec.convert({**self._common(), "kind": "retired", "cause": cause}, Retired))
+        return self.look(msgspec.convert({**self.moment(), "kind": "retired", "cause": cause}, Retired))
 
     def reasons(self) -> list[str]:
         """Why the last look led to no event."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.model import Entry, Tombstone
 from differ.build import START, Desk, entry, fold, kinds
@@ -53,7 +54,7 @@ def test_a_window_that_shrinks_and_grows_removes_and_creates_nothing(order: str)
     desk = Desk()
     entries = posts(20)
     for size in (12, 4, 9, 1, 15, 2, 20, 3):
-        events = desk.show(*entries[:size], coverage="window", order=order)  # type: ignore[arg-type]
+        events = desk.show(*entries[:size], coverage="window", order=order)
         assert set(kinds(events)) <= {"feed.started", "entry.created"}
         assert desk.again() == []
     assert len(of(desk.events, "created")) == 20
@@ -164,3 +165,27 @@ def test_withdrawals_of_entries_that_were_never_seen_are_noted_once() -> None:
     desk.show(entry("a"), tombstones=strangers)
     assert desk.state is not None
     assert len(desk.state.unknown_tombstones) == 100
+
+
+def test_a_withdrawal_counts_after_answers_that_showed_nothing() -> None:
+    desk = Desk()
+    desk.show(entry("b", minute=2), entry("a", minute=1), coverage="window")
+    assert desk.show(coverage="delta", title=None) == []
+    assert kinds(desk.show(entry("c", minute=3), coverage="delta", title=None)) == ["entry.created"]
+    gone = (Tombstone(source_id="a"),)
+    assert of(desk.show(coverage="delta", title=None, tombstones=gone), "removed") == ["a"]
+    assert [desk.known[i].entry.source_id for i in desk.state.order] == ["c", "b"]  # type: ignore[union-attr]
+
+
+def test_an_answer_that_does_not_tell_the_blog_s_title_or_state_changes_neither() -> None:
+    desk = Desk()
+    assert kinds(desk.show(entry("a"), live=False))[-1] == "feed.ended"
+    assert desk.show(coverage="delta", title=None, live=None) == []
+    assert kinds(desk.show(coverage="delta", title="Another", live=None)) == ["feed.updated"]
+
+
+def test_what_answers_do_not_show_is_forgotten_from_the_oldest_on() -> None:
+    desk = Desk(Policy(max_entries=3))
+    for n in range(6):
+        assert of(desk.show(entry(f"e{n}", minute=n), coverage="delta"), "created") == [f"e{n}"]
+    assert sorted(k.entry.source_id or "" for k in desk.known.values()) == ["e3", "e4", "e5"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deltawire.differ.state import Policy
 from deltawire.events import Event
@@ -122,35 +124,45 @@ def test_a_copy_whose_date_stands_still_is_one_look_however_often_it_comes() -> 
     assert net.fresh(*version(3)) == []
 
 
-def test_what_a_clock_that_runs_dates_later_is_believed_at_once() -> None:
-    net = Network()
-    a = entry("a", "Four were hurt.")
-    net.fresh(entry("b"), a)
-    net.fresh(entry("b"), entry("a", "Six were hurt."))
-    assert kinds(net.fresh(entry("b"), a)) == ["entry.updated"]
-    assert net.fresh(a) == []
-    assert net.desk.reasons() == ["removal-pending"]
-    assert kinds(net.fresh(a)) == ["entry.removed"]
+@pytest.mark.parametrize("skew", [-3600, 0, 3600])
+def test_a_date_of_now_proves_nothing_for_caches_put_it_on_old_copies(skew: int) -> None:
+    net, off = Network(), timedelta(seconds=skew)
+    net.fresh(entry("b", minute=1), entry("a", "Four were hurt.", minute=0), skew=off)
+    net.fresh(entry("b", minute=1), entry("a", "Six were hurt.", minute=0), skew=off)
+    back = [len(net.fresh(entry("a", "Four were hurt.", minute=0), skew=off)) for _ in range(K)]
+    assert back == [0] * (K - 1) + [2]
 
 
 @pytest.mark.parametrize("skew", [-3600, 3600])
-def test_a_server_whose_clock_is_an_hour_off_is_believed_once_its_clock_was_seen_to_run(skew: int) -> None:
+def test_news_from_a_server_whose_clock_is_an_hour_off_is_believed_once_that_clock_was_seen_to_run(skew: int) -> None:
     net, off = Network(), timedelta(seconds=skew)
-    a = entry("a", "Four were hurt.")
-    net.fresh(entry("b"), a)
-    net.fresh(entry("b"), entry("a", "Six were hurt."), skew=off)
-    net.fresh(entry("b"), entry("a", "Six were hurt."), skew=off)
-    assert kinds(net.fresh(entry("b"), a, skew=off)) == ["entry.updated"]
+    net.fresh(*version(1))
+    told = [len(net.fresh(*version(2), skew=off)) for _ in range(2)]
+    assert told == ([0, 2] if skew < 0 else [2, 0])
+    assert len(net.fresh(*version(3))) == 2
+    assert len(net.fresh(*version(4), skew=off)) == 2
 
 
-def test_once_a_date_vouched_for_an_old_copy_dates_vouch_for_nothing() -> None:
+def test_news_in_a_copy_that_says_that_it_is_older_came_and_went_unseen() -> None:
     net = Network()
-    old, new = entry("a", "Four were hurt."), entry("a", "Six were hurt.")
-    net.fresh(old)
-    net.fresh(new)
-    assert [len(net.fresh(e)) for e in (old, new)] == [1, 1], "a cache that dates its answers itself is believed once"
-    for _ in range(5):
-        assert [net.fresh(e) for e in (old, old, new)] == [[], [], []]
+    for n in (1, 2):
+        net.fresh(*version(n))
+    assert net.kept(entry("lost", minute=3), *version(2), seconds=15) == []
+    assert net.fresh(*version(2)) == []
+    assert kinds(net.fresh(*version(3))) == ["entry.updated", "entry.created"]
+
+
+def test_an_older_copy_of_the_accepted_state_confirms_nothing_and_does_not_interrupt_a_return() -> None:
+    net = Network()
+    net.fresh(entry("a", minute=0))
+    net.fresh(entry("b", minute=1), entry("a", minute=0))
+    for _ in range(K):
+        net.fresh(entry("a", minute=0))
+    back = []
+    for _ in range(K):
+        assert net.kept(entry("a", minute=0), seconds=600) == []
+        back += kinds(net.fresh(entry("b", minute=1), entry("a", minute=0)))
+    assert back == ["entry.restored"]
 
 
 @pytest.mark.parametrize("minutes", [True, False])
@@ -182,6 +194,18 @@ def test_unchanged_looks_count_towards_a_reversal() -> None:
     assert "look 2 of 3" in net.desk.outcome.notes[0].detail
     assert kinds(net.desk.again()) == ["entry.updated"]
     assert net.desk.reasons() == ["reversal-accepted"]
+
+
+def test_an_older_copy_in_between_does_not_interrupt_the_count() -> None:
+    net = Network()
+    texts = ("One was hurt.", "Four were hurt.", "Six were hurt.")
+    for text in texts:
+        net.fresh(entry("a", text))
+    back = []
+    for _ in range(K):
+        back.append(len(net.fresh(entry("a", texts[1]))))
+        assert net.kept(entry("a", texts[0]), seconds=500) == []
+    assert back == [0] * (K - 1) + [1]
 
 
 def test_a_current_copy_in_between_starts_the_count_again() -> None:
@@ -238,3 +262,39 @@ def test_last_modified_that_goes_back_marks_an_older_copy_and_a_constant_one_say
     assert net.desk.reasons() == ["stale"]
     later = CacheInfo(last_modified=START + day)
     assert kinds(net.show([entry("e1", minute=1), entry("e0", "New.", minute=0)], later)) == ["entry.updated"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(1, 4), st.sampled_from(["silent", "kept", "redated", "ahead", "2041"]))
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_events_are_those_of_the_current_copies_alone(
+    steps: list[tuple[bool, int, str]], updated: bool, minutes: bool
+) -> None:
+    """Any versions through any caches: what older copies show in between, fewer than K on end, leaves no trace."""
+    mixed, plain = Network(), Network()
+    latest, old_on_end = 1, 0
+    for net in (mixed, plain):
+        net.fresh(*version(1, updated=updated, minutes=minutes))
+    for forward, behind, claim in steps:
+        if forward or latest == 1 or old_on_end == K - 1:
+            latest, old_on_end = latest + forward, 0
+            for net in (mixed, plain):
+                net.fresh(*version(latest, updated=updated, minutes=minutes))
+            continue
+        old_on_end += 1
+        entries = version(max(1, latest - behind), updated=updated, minutes=minutes)
+        cache = {
+            "silent": CacheInfo(),
+            "kept": CacheInfo(date=mixed.now - timedelta(seconds=500), age_s=500),
+            "redated": CacheInfo(date=mixed.now),
+            "ahead": CacheInfo(date=mixed.now + timedelta(minutes=59)),
+            "2041": CacheInfo(last_modified=datetime(2041, 1, 1, tzinfo=START.tzinfo)),
+        }[claim]
+        assert mixed.show(entries, cache) == []
+    told = [[(e.type, e.subject, e.sequence) for e in net.desk.events] for net in (mixed, plain)]
+    assert told[0] == told[1]

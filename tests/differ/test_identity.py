@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
+
+from deltawire.differ import assignment, identity, pairs
 from deltawire.differ.identity import match, new_id
+from deltawire.differ.likeness import COMPARED, Sketches
 from deltawire.differ.state import Known
 from deltawire.model import Entry
 from differ.build import entry
@@ -76,3 +82,113 @@ def test_long_texts_without_ids_are_compared_within_a_bound() -> None:
     before = [entry("x", "".join(words[n:] + words[:n]), minute=0, source_id=None) for n in range(200)]
     after = [entry("x", e.content_text.replace("word7 ", "seven "), minute=0, source_id=None) for e in before]
     assert len(set(ids(known(*before), *after))) == 200
+
+
+def crowd(count: int, *, minute: int | None, changed: str = "") -> list[Entry]:
+    """Entries without ids of one time, each with a text of its own; with ``changed`` none is as it was."""
+    vocabulary = [f"w{n}" for n in range(40)]
+    made = []
+    for number in range(count):
+        rng = Random(number)
+        text = " ".join(rng.choice(vocabulary) for _ in range(400))
+        made.append(entry(str(number), f"{number} {text} {changed}", minute=minute, source_id=None))
+    return made
+
+
+@pytest.mark.parametrize("minute", [None, 7])
+@pytest.mark.parametrize("count", [150, 600])
+def test_the_work_for_one_document_is_bounded_whatever_it_holds(
+    minute: int | None, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "PAIRS_LIMIT", 10_000)
+    monkeypatch.setattr(assignment, "STEPS_LIMIT", 200_000)
+    memory = known(*crowd(count, minute=minute))
+    shown = crowd(count, minute=minute, changed="changed")[::-1]
+    found = match(memory, shown, order=tuple(memory))
+    assert 0 < found.pairs <= 10_000
+    assert found.steps <= 200_000
+    assert len({e.id for e in found.entries}) == count
+
+
+def test_beyond_the_bound_entries_of_one_time_are_sought_near_their_old_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "PAIRS_LIMIT", 4_000)
+    memory = known(*crowd(300, minute=7))
+    found = match(memory, crowd(300, minute=7, changed="changed"), order=tuple(memory))
+    assert [e.id for e in found.entries] == list(memory)
+    assert found.pairs <= 4_000
+
+
+def test_thousands_of_entries_that_are_all_alike_get_their_ids_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = 0
+    digest = identity._digest
+
+    def counted(basis: str) -> str:
+        nonlocal digests
+        digests += 1
+        return digest(basis)
+
+    monkeypatch.setattr(identity, "_digest", counted)
+    alike = [entry("a", "Goal!", source_id=None)] * 3000
+    memory = known(*alike)
+    assert len(memory) == 3000
+    assert digests <= 2 * 3000
+    assert sorted(ids(memory, *alike)) == sorted(memory)
+
+
+def test_of_a_long_text_only_the_beginning_is_compared() -> None:
+    long = entry("a", "word " * 50_000)
+    assert len(Sketches().of(long).code) == COMPARED
+
+
+def test_near_twins_of_one_minute_stay_apart() -> None:
+    x, y, z = (entry(p, f"Six killed in strike on {p}.", minute=4, source_id=None) for p in ("Xanten", "Ypern", "Zell"))
+    memory = known(x)
+    (first,) = memory
+    assert ids(memory, y, x)[1] == first
+    assert ids(memory, y, x)[0] != first
+    memory = known(y, x)
+    newer, older = memory
+    edited = entry("x", "Seven killed in strike on Xanten, officials say.", minute=4, source_id=None)
+    assert ids(memory, z, y, edited)[1:] == [newer, older]
+    assert ids(memory, edited, y) == [older, newer]
+
+
+def test_the_assignment_is_over_all_and_not_the_best_pair_first() -> None:
+    a = entry("a", "Trains stopped at Kestrel Point until noon, the company says.", minute=3, source_id=None)
+    b = entry(
+        "b", "Trains stopped at Kestrel Point until noon, the company says, and ferries.", minute=3, source_id=None
+    )
+    memory = known(b, a)
+    newer, older = memory
+    b2 = entry(
+        "b", "Trains and ferries stopped at Kestrel Point until noon, it says, and buses.", minute=3, source_id=None
+    )
+    a2 = entry("a", "Trains stopped at Kestrel Point until noon, the company says, and", minute=3, source_id=None)
+    assert ids(memory, b2, a2) == [newer, older]
+
+
+def test_a_post_that_was_split_goes_on_and_the_part_taken_out_is_new() -> None:
+    first, second = "Four people were rescued from the mill roof.", "The market square is under water this morning."
+    memory = known(entry("a", f"{first} {second}", minute=1, source_id=None))
+    (before,) = memory
+    rest, part = entry("a", first, minute=1, source_id=None), entry("b", second, minute=6, source_id=None)
+    assert ids(memory, part, rest)[1] == before
+    assert ids(memory, part, rest)[0] != before
+
+
+def test_of_two_posts_that_were_merged_one_goes_on() -> None:
+    first, second = "Four people were rescued from the mill roof.", "The market square is under water this morning."
+    memory = known(entry("b", second, minute=6, source_id=None), entry("a", first, minute=1, source_id=None))
+    assert ids(memory, entry("a", f"{first} {second}", minute=1, source_id=None)) == [list(memory)[1]]
+
+
+def test_a_total_rewrite_at_the_same_time_and_place_is_an_edit() -> None:
+    above, a, below = (
+        entry("above", "Trams are back on both lines.", minute=9, source_id=None),
+        entry("a", "Four people were rescued from the roof.", minute=5, source_id=None),
+        entry("below", "The market square is under water.", minute=1, source_id=None),
+    )
+    memory = known(above, a, below)
+    rewritten = entry("a", "We got this one wrong, and apologise.", minute=5, source_id=None)
+    found = match(memory, (above, rewritten, below), order=tuple(memory))
+    assert [e.id for e in found.entries] == list(memory)

@@ -118,7 +118,7 @@ async def test_a_look_that_the_decision_trips_over_is_skipped_and_changes_nothin
     def trip(*_: object) -> None:
         raise ZeroDivisionError
 
-    (good, _) = await Looks(TOPICS, "blog", Publisher(1, "guardian")).records(0)
+    good, *_ = await Looks(TOPICS, "blog", Publisher(1, "guardian")).records(0)
     now = datetime(2026, 2, 1, tzinfo=UTC)
     record = Record(
         topic=TOPICS.observations, partition=0, offset=7, key="blog", value=good.value, headers={}, timestamp=now

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from formats.docs import ATOM, RSS, read_doc, refusal, utc
+from deltawire.formats import registry
+from deltawire.formats.base import Raw
+from formats.docs import ATOM, RSS, URL, read_doc, refusal, utc
 
 
 def test_rss_is_read_whole() -> None:
@@ -186,6 +188,27 @@ def test_structure_bombs_are_refused_quickly(bomb: str) -> None:
     assert time.process_time() - before < 2
 
 
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "<author>" + "a" * 1_000_000 + "</author>",
+        "<link>" + "http:" * 200_000 + "</link>",
+        "<title>" + "&lt;/a" * 200_000 + "</title>",
+        "<title>" + "&amp;a" * 200_000 + "</title>",
+        "<category/>" * 100_000,
+        "<x>" * 90 + "</x>" * 90,
+        "<![CDATA[</item>]]>" * 50_000,
+        "<![CDATA[" + "</item>" * 100_000 + "]]>",
+        "<!-- - -->" * 100_000,
+    ],
+    ids=["author", "link", "tags", "references", "categories", "depth", "sections", "quoted ends", "comments"],
+)
+def test_what_is_well_formed_and_absurd_is_read_quickly(bomb: str) -> None:
+    before = time.process_time()
+    assert "b-2" in {entry.source_id for entry in read_doc(RSS.replace("</item>", bomb + "</item>")).entries}
+    assert time.process_time() - before < 3
+
+
 def test_a_bomb_of_comments_in_a_body_is_read_quickly() -> None:
     before = time.process_time()
     reading = read_doc(RSS.replace("Gusts", "&lt;!--" * 40_000 + "Gusts"))
@@ -290,3 +313,38 @@ def test_the_order_of_categories_says_nothing() -> None:
         return read_doc(f'<rss version="2.0"><channel><title>t</title>{item}</channel></rss>').entries[0].labels
 
     assert labels("Summary", "pinned") == labels("pinned", "summary") == ("pinned", "summary")
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<summary>first</summary><abstract>second</abstract><summary>third</summary>",
+        "<description/><media:description>second</media:description>",
+        "<media:title>of a picture</media:title><title>own</title><media:title>of another</media:title>",
+        "<author><name>Ada</name><itunes:name>Bo</itunes:name><name>Cy</name></author>",
+        "<author>ada@x.example (Ada Quill)</author><dc:creator>Bo &lt;bo@x.example&gt;</dc:creator>",
+        "<itunes:summary>first</itunes:summary><description>&lt;p&gt;second&lt;/p&gt;</description>",
+        "<content:encoded>first</content:encoded><description>second</description>",
+        "<guid>/n/1</guid><link rel='alternate' type='text/plain' href='/no'/><link href='/yes'/>",
+        "<guid isPermaLink='false'>x</guid><link>/n/1?a=1&amp;b=2</link><enclosure url='/a.mp3' type='Audio/MPEG'/>",
+        "<category domain='d'>A</category><category term='b'>c</category><media:keywords>d, e</media:keywords>",
+        "<itunes:category text='f'><itunes:category text='g'/></itunes:category><itunes:keywords>h,i</itunes:keywords>",
+        "<dc:date>2025-03-03T10:30:00Z</dc:date><dcterms:modified>2025-03-03T11:30:00Z</dcterms:modified>",
+        "<source url='/s'>From</source><title>own</title><pubDate>Mon, 03 Mar 2025 10:30:00 GMT</pubDate>",
+        "<media:group><media:content url='/v.mp4' medium='video'/><media:title>clip</media:title></media:group>",
+        "<title>Ã©tÃ© &#147;x&#148;</title><description><p xmlns='http://www.w3.org/1999/xhtml'>raw</p></description>",
+    ],
+)
+def test_the_vocabulary_means_the_same_to_both_readers(inner: str) -> None:
+    names = {
+        "media": "http://search.yahoo.com/mrss/",
+        "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
+        "dc": "http://purl.org/dc/elements/1.1/",
+        "dcterms": "http://purl.org/dc/terms/",
+        "content": "http://purl.org/rss/1.0/modules/content/",
+    }
+    declared = " ".join(f'xmlns:{prefix}="{name}"' for prefix, name in names.items())
+    document = f'<rss version="2.0" {declared}><channel><title>T</title><item>{inner}</item></channel></rss>'
+    raw = Raw(body=document.encode(), url=URL)
+    assert registry.read(raw) == registry.read_leniently(raw)
+    assert len(registry.read(raw).entries) == 1

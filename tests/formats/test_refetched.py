@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ def events(desk: Desk, reading: Reading, looks: int = 3) -> list[tuple[str, str 
             aside=reading.aside,
             tombstones=reading.tombstones,
             order=reading.feed.order,
+            unstated=reading.unstated,
         )
     about = [(event.type.removeprefix("deltawire.entry."), event) for event in found if ".entry." in event.type]
     return [(kind, event.data.entry.source_id) for kind, event in about]  # type: ignore[union-attr]
@@ -39,7 +41,10 @@ def page(*numbers: int, **changes: Any) -> Reading:
     return read_doc(dcr(*map(dcr_block, numbers), **changes), url=JSON_URL)
 
 
-@pytest.mark.parametrize("files", [NASA[1:], POLITICS], ids=["nasa", "politics"])
+IN_ORDER = [list(files) for of in (NASA, POLITICS) for n in range(2, len(of) + 1) for files in combinations(of, n)]
+
+
+@pytest.mark.parametrize("files", IN_ORDER, ids=lambda files: " ".join(name[-15:-5] for name in files))
 def test_an_ended_blog_fetched_again_years_later_gives_no_event(files: list[str]) -> None:
     desk = Desk()
     first, *later = (read_doc(corpus(name), url=JSON_URL) for name in files)

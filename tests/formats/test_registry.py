@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from deltawire.formats.base import Raw
+from deltawire.formats import feed_loose
+from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.content import CONTENT_VERSION
-from deltawire.formats.registry import FORMATS, MAX_BYTES, detect, read
+from deltawire.formats.registry import FORMATS, MAX_BYTES, detect, read, read_leniently
 from formats.docs import ATOM, JSON_FEED, RSS, URL, blog, capi, page, read_doc, refusal
 from formats.guardian_docs import dcr, dcr_block
 from formats.page_docs import MIRROR_ENTRIES, amp, listed, microdata, poll, polled_block
+from formats.vendor_docs import card, quintype, row, rows, shell, superdesk, superdesk_post
 
 TEXT = "Storm – live\n\n1.05pm GMT One.\n\n12.13pm GMT Two.\n\n9.00am GMT It’s Tuesday, 4 March 2025."
 DOCUMENTS: dict[str, Any] = {
@@ -23,6 +25,10 @@ DOCUMENTS: dict[str, Any] = {
     "guardian-capi": capi(blocks={"body": []}),
     "guardian-page": dcr(dcr_block(2), dcr_block(1)),
     "guardian-poll": poll(polled_block(9)),
+    "superdesk": superdesk(superdesk_post(2), superdesk_post(1)),
+    "wordpress-liveblog": rows(row(2), row(1)),
+    "quintype": quintype(card(1), card(2)),
+    "aljazeera": shell(2, 1),
     "amp": amp(),
     "liveblog-html": listed(MIRROR_ENTRIES),
     "microdata": microdata(),
@@ -107,3 +113,44 @@ def test_no_format_reads_zero_entries_from_what_is_not_its_own(name: str, docume
 def test_a_document_over_the_limit_is_refused() -> None:
     with pytest.raises(Exception, match="at most 16777216 are read"):
         read(Raw(body=b"x" * (MAX_BYTES + 1), url=URL))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        RSS.replace("Gusts", "Gusts & squalls"),
+        RSS.replace("Gusts", "Gusts&nbsp;"),
+        RSS.replace("Gusts", "Gusts\x01"),
+        RSS.replace("<description>Gusts", "<description><blink>Gusts</blink>"),
+        "\n" + RSS,
+        f"junk {RSS}",
+        RSS.replace("\n<rss", "<!DOCTYPE rss>\n<rss"),
+        RSS.encode().replace(b"Gusts", b"\xff"),
+        RSS[: RSS.index("</channel>")],
+        RSS + "</rss>",
+    ],
+    ids=["ampersand", "entity", "control", "element", "space", "junk", "doctype", "bytes", "cut", "tail"],
+)
+def test_what_is_malformed_reaches_the_lenient_parser_only_when_asked_for(
+    document: str | bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(feed_loose, "read", asked.append)
+    body = document.encode() if isinstance(document, str) else document
+    with pytest.raises(NeedsLenient):
+        read(Raw(body=body, url=URL), "rss")
+    assert asked == []
+    with pytest.raises(Unreadable, match="reader failed"):
+        read_leniently(Raw(body=body, url=URL), "rss")
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("name", ["rss", "atom"])
+def test_a_well_formed_feed_never_reaches_the_lenient_parser(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_loose, "read", None)
+    assert read(Raw(body={"rss": RSS, "atom": ATOM}[name].encode(), url=URL), "auto").entries
+
+
+def test_what_has_no_lenient_reader_is_read_as_ever() -> None:
+    raw = Raw(body=json.dumps(JSON_FEED).encode(), url=URL)
+    assert read_leniently(raw) == read(raw)

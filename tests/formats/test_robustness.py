@@ -19,6 +19,7 @@ from formats.guardian_docs import dcr, dcr_block, text
 from formats.page_docs import MIRROR_ENTRIES, amp, listed, microdata, poll, polled_block
 from formats.test_guardian_capi import BODY
 from formats.test_plaintext import DAY
+from formats.vendor_docs import card, quintype, row, rows, shell, superdesk, superdesk_post, update
 
 PAGE = dcr(dcr_block(2), dcr_block(1), pinnedPost=dcr_block(1), keyEvents=[dcr_block(2)])
 CAPI = capi(blocks={"body": [block(2, attributes={"keyEvent": True}), block(1)]})
@@ -33,6 +34,10 @@ DOCUMENTS: dict[str, bytes] = {
         "guardian-body": capi(fields={"body": BODY}),
         "guardian-page": PAGE,
         "guardian-poll": poll(polled_block(9), polled_block(8)),
+        "superdesk": superdesk(superdesk_post(2, deleted=True), superdesk_post(1), total=9),
+        "wordpress-liveblog": rows(row(2), row(1, type="delete")),
+        "quintype": quintype(card(1), card(2)),
+        "aljazeera": update(1),
         "amp": amp(),
         "liveblog-html": listed(MIRROR_ENTRIES),
         "microdata": microdata(),
@@ -141,7 +146,14 @@ def test_no_bytes_make_an_adapter_raise(name: str, body: bytes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_value_of_another_type_makes_a_json_adapter_raise(data: st.DataObject) -> None:
-    originals = [("jsonfeed", JSON_FEED), ("jsonld", blog()), ("guardian-capi", CAPI), ("guardian-page", PAGE)]
+    originals = [
+        ("jsonfeed", JSON_FEED),
+        ("jsonld", blog()),
+        ("guardian-capi", CAPI),
+        ("guardian-page", PAGE),
+        *((name, json.loads(DOCUMENTS[name])) for name in ("superdesk", "wordpress-liveblog", "quintype", "aljazeera")),
+        ("aljazeera", shell(2, "1", childrenMeta=[{"id": "3"}])),
+    ]
     name, original = data.draw(st.sampled_from(originals))
     document = json.loads(json.dumps(original))
     places: list[tuple[Any, Any]] = []

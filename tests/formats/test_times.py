@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from deltawire.formats.times import ZONES, local_to_utc, parse, parse_epoch, parse_iso, parse_rfc822
+from deltawire.formats.times import (
+    ZONES,
+    country_of,
+    local_name,
+    local_to_utc,
+    parse,
+    parse_epoch,
+    parse_iso,
+    parse_rfc822,
+    times_shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +65,7 @@ def test_a_naive_time_is_read_in_the_zone_it_is_given() -> None:
     moment = parse_iso("2024-07-18T11:48", ZoneInfo("Europe/London"))
     assert moment is not None
     assert moment.at == datetime(2024, 7, 18, 10, 48, tzinfo=UTC)
-    assert moment.precision == "minute"
+    assert moment.precision == "inferred"
 
 
 @pytest.mark.parametrize(
@@ -116,3 +126,71 @@ def test_what_is_no_epoch_is_refused(value: object) -> None:
 )
 def test_wall_clocks_follow_their_region_and_its_two_passes_of_an_hour(wall: str, name: str, at: str) -> None:
     assert local_to_utc(datetime.fromisoformat(wall), ZONES[name]).isoformat() == at
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "language", "at"),
+    [
+        ("BST", "https://paper.example/live", "en", "2025-07-01T11:00:00+00:00"),
+        ("BST", "https://news.example.bd/live", None, "2025-07-01T06:00:00+00:00"),
+        ("IST", "https://paper.example/live", "en-IN", "2025-07-01T06:30:00+00:00"),
+        ("IST", "https://paper.example.ie/live", None, "2025-07-01T11:00:00+00:00"),
+        ("IST", "https://www.irishtimes.com/live", None, "2025-07-01T11:00:00+00:00"),
+        ("IST", "https://paper.example/live", "en-IE", "2025-07-01T11:00:00+00:00"),
+        ("IST", "https://paper.example/live", "he", "2025-07-01T10:00:00+00:00"),
+        ("IST", "https://paper.example.co.il/live", None, "2025-07-01T10:00:00+00:00"),
+        ("CST", "https://paper.example/live", None, "2025-07-01T18:00:00+00:00"),
+        ("CST", "https://paper.example.com.cn/live", None, "2025-07-01T04:00:00+00:00"),
+        ("EST", "https://paper.example.com/live", None, "2025-07-01T17:00:00+00:00"),
+        ("EST", "https://paper.example.com.au/live", None, "2025-07-01T02:00:00+00:00"),
+        ("AEST", "https://paper.example/live", None, "2025-07-01T02:00:00+00:00"),
+        ("GMT", "https://paper.example.ie/live", "en-IE", "2025-07-01T12:00:00+00:00"),
+    ],
+)
+def test_a_zone_name_means_what_it_means_where_the_source_is(
+    name: str, url: str, language: str | None, at: str
+) -> None:
+    moment = parse(f"Tue, 1 Jul 2025 12:00:00 {name}", country=country_of(url, language))
+    assert moment is not None
+    assert (moment.at.isoformat(), moment.precision) == (at, "exact")
+
+
+def test_the_country_of_a_source_is_told_by_its_host_before_its_language() -> None:
+    assert country_of("https://x.example.ie/", "he-IL") == "ie"
+    assert country_of("https://x.example/", "en_IL") == "il"
+    assert country_of("https://x.example/", "en-GB") is None
+    assert country_of("https://[x.example/", "he") == "il"
+    assert (local_name("IST", "ie"), local_name("GMT", "ie"), local_name("IST", None)) == ("IST.ie", "GMT", "IST")
+
+
+@pytest.mark.parametrize(
+    ("wall", "name", "count"),
+    [
+        ("2025-10-26T01:30", "UK TIME", 2),
+        ("2025-10-26T01:30", "BST", 1),
+        ("2025-10-26T01:30", "GMT", 1),
+        ("2025-10-26T00:59", "UK TIME", 1),
+        ("2025-10-26T02:00", "UK TIME", 1),
+        ("2025-03-30T01:30", "UK TIME", 0),
+        ("2025-03-30T02:00", "UK TIME", 1),
+        ("2025-03-09T02:30", "ET", 0),
+        ("2025-11-02T01:30", "ET", 2),
+        ("2025-11-02T01:30", "EST", 1),
+        ("2025-11-02T01:30", "UTC", 1),
+    ],
+)
+def test_the_hours_in_which_clocks_are_put_are_shown_twice_or_never(wall: str, name: str, count: int) -> None:
+    assert times_shown(datetime.fromisoformat(wall), ZONES[name]) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("Sun, 2 Nov 2025 01:30:00 ET", "2025-11-02T05:30:00+00:00"),
+        ("Sun, 9 Mar 2025 02:30:00 ET", "2025-03-09T07:30:00+00:00"),
+    ],
+)
+def test_a_time_that_clocks_showed_twice_or_never_is_inferred(text: str, at: str) -> None:
+    moment = parse(text)
+    assert moment is not None
+    assert (moment.at.isoformat(), moment.precision) == (at, "inferred")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from deltawire.press.misbehave import chosen
 from deltawire.press.render import FORMATS
@@ -12,13 +13,16 @@ from deltawire.press.score import play
 from press.candidates import Deltawire, Usual
 from press.harness import Case, first_difference, main
 
+OPEN = pytest.mark.xfail(strict=True, reason="a known difference: take the word open from its line once it is mended")
 
-def failed_once() -> list[Case]:
+
+def failed_once() -> list[ParameterSet]:
     lines = (Path(__file__).parent / "failures.txt").read_text(encoding="utf-8").splitlines()
     found = []
-    for form, names, seed, steps in (line.split() for line in lines if line and not line.startswith("#")):
+    for form, names, seed, steps, *still in (line.split() for line in lines if line and not line.startswith("#")):
         known = next(name for name in FORMATS if name == form)
-        found.append(Case(known, tuple(names.split("+")), int(seed), int(steps)))
+        case = Case(known, tuple(names.split("+")), int(seed), int(steps))
+        found.append(pytest.param(case, id=str(case), marks=[OPEN] if still == ["open"] else []))
     return found
 
 
@@ -27,7 +31,7 @@ def exact(case: Case) -> None:
     assert result.ok, first_difference(case, "deltawire")
 
 
-@pytest.mark.parametrize("case", failed_once(), ids=str)
+@pytest.mark.parametrize("case", failed_once())
 def test_what_failed_once_is_told_exactly(case: Case) -> None:
     exact(case)
 

@@ -14,7 +14,7 @@ from deltawire.differ.emit import emit
 from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.formats.base import Raw
 from deltawire.formats.registry import read
-from deltawire.model import CacheInfo, Document, FeedRef, Observation, Unchanged
+from deltawire.model import REVERSAL_LOOKS, CacheInfo, Document, FeedRef, Observation, Unchanged
 from deltawire.press.chance import Publisher
 from deltawire.press.render import FORMATS, FormatName
 from deltawire.press.truth import compare
@@ -69,12 +69,11 @@ class Follower:
 
 async def followed(publisher: Publisher, steps: int = 30, policy: Policy | None = None) -> Follower:
     follower = Follower(publisher, policy)
-    for _ in range(steps):
-        await follower.look()
-        await follower.look()
-        publisher.step()
-    await follower.look()
-    await follower.look()
+    for step in range(steps + 1):
+        if step:
+            publisher.step()
+        for _ in range(REVERSAL_LOOKS):
+            await follower.look()
     return follower
 
 

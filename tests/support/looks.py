@@ -11,7 +11,7 @@ from deltawire.formats.base import Raw
 from deltawire.formats.registry import read
 from deltawire.log.port import Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import CacheInfo, Document, FeedRef, Unchanged
+from deltawire.model import REVERSAL_LOOKS, CacheInfo, Document, FeedRef, Unchanged
 from deltawire.press.chance import Publisher
 from deltawire.press.render import FORMATS
 
@@ -27,14 +27,17 @@ class Looks:
         self.digest = ""
 
     async def records(self, steps: int) -> list[Outgoing]:
-        """Two looks at each state, each written twice: a poller that does not know whether it wrote writes again."""
+        """As many looks at each state as a return to it needs.
+
+        Each is written twice: a poller that does not know whether it wrote writes again.
+        """
         out: list[Outgoing] = []
         for _ in range(steps):
-            for _ in range(2):
+            for _ in range(REVERSAL_LOOKS):
                 record = await self._look()
                 out += [record, record]
             self.publisher.step()
-        return [*out, await self._look(), await self._look()]
+        return out + [await self._look() for _ in range(REVERSAL_LOOKS)]
 
     async def _look(self) -> Outgoing:
         self.now += timedelta(seconds=5)

@@ -65,6 +65,8 @@ def as_text(reading: Reading) -> list[str]:
         updated = f"  updated {entry.updated_at:%H:%M:%S}Z" if entry.updated_at else ""
         labels = f"  [{', '.join(entry.labels)}]" if entry.labels else ""
         lines.append(f"  {when}{precision}{updated}{labels}  {headline(entry)}")
+    if reading.more:
+        lines.append(f"further    {len(reading.more)} documents belong to it; the poller reads them too")
     lines.append(f"problems   {len(reading.problems) or 'none'}")
     lines += [f"  {p.code}: {p.message}{f' ({p.where})' if p.where else ''}" for p in reading.problems]
     return lines

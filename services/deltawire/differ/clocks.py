@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 
@@ -23,26 +22,14 @@ PROVEN_AFTER = 3 * COPY_TOLERANCE
 _CLOCKS = 6
 
 
-class Copy(msgspec.Struct, frozen=True, kw_only=True):
-    """``made`` is when the copy was, by our clock; null where nothing told. ``proven``: by a clock that runs."""
+def read(clocks: Sequence[Clock], cache: CacheInfo, fetched_at: datetime) -> tuple[tuple[Clock, ...], datetime | None]:
+    """The clocks with this reading, and when the copy was made by our clock, null where nothing told.
 
-    made: datetime | None
-    proven: bool = False
-
-    def against(self, accepted: datetime | None) -> Literal["newer", "older", "unknown"]:
-        """Whether the copy was made after, or before, the accepted one; ``unknown`` where that is not proven."""
-        if self.made is None or accepted is None:
-            return "unknown"
-        if self.made < accepted - COPY_TOLERANCE:
-            return "older"
-        return "newer" if self.proven and self.made > accepted else "unknown"
-
-
-def read(clocks: Sequence[Clock], cache: CacheInfo, fetched_at: datetime) -> tuple[tuple[Clock, ...], Copy]:
-    """The clocks with this reading, and what it says of the copy (RFC 9111, 4.2.3: made at the Date, ``Age`` ago)."""
+    RFC 9111, 4.2.3: a cache keeps the origin's Date and says in Age how long ago that was.
+    """
     age = timedelta(seconds=min(cache.age_s or 0.0, LONGEST_AGE_S))
     if cache.date is None:
-        return tuple(clocks), Copy(made=fetched_at - age if age else None)
+        return tuple(clocks), fetched_at - age if age else None
     skew = (cache.date + age - fetched_at).total_seconds()
     tolerance = COPY_TOLERANCE.total_seconds()
     clock = next((c for c in clocks if abs(c.skew - skew) <= tolerance), None)
@@ -57,6 +44,6 @@ def read(clocks: Sequence[Clock], cache: CacheInfo, fetched_at: datetime) -> tup
         # The copies that stand still pass through here; they must not drive out the clocks that run.
         others.remove(next((c for c in others if not c.live), others[0]))
     if clock.live:
-        return (*others, clock), Copy(made=fetched_at - age, proven=True)
+        return (*others, clock), fetched_at - age
     told = cache.copy_time(fetched_at)
-    return (*others, clock), Copy(made=min(told, fetched_at) if told else None)
+    return (*others, clock), min(told, fetched_at) if told else None

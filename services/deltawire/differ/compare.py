@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from deltawire.differ import words
+from deltawire.differ import noise, words
 from deltawire.events import Change
 from deltawire.model import Entry
 
@@ -62,7 +62,13 @@ def _plain(field: str, value: Any) -> Any:
     if field == "labels":
         return sorted(value)
     if field == "content_html":
-        return _IMAGE.sub(r"\1", value)
+        return noise.markup(_IMAGE.sub(r"\1", value))
+    if field == "content_text":
+        return noise.text(value)
     if field == "media":
-        return [msgspec.structs.replace(item, url=_IMAGE.sub(r"\1", item.url)) for item in value]
+        return [msgspec.structs.replace(item, url=noise.url(_IMAGE.sub(r"\1", item.url))) for item in value]
+    if field == "links":
+        return [msgspec.structs.replace(item, url=noise.url(item.url)) for item in value]
+    if field == "url" and value is not None:
+        return noise.url(value)
     return value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from datetime import datetime
 
 from deltawire.model import Entry, Reading
 
@@ -71,3 +72,13 @@ def place(order: Sequence[str], shown: Sequence[str], missing: Container[str]) -
     for entry_id in shown:
         placed += [entry_id, *behind.get(entry_id, [])]
     return tuple(placed)
+
+
+def merged(order: Sequence[str], times: Mapping[str, datetime | None], shown: Sequence[Entry]) -> tuple[str, ...]:
+    """The order with those shown that are new to it: by time where all have one, else on top.
+
+    ``times`` has the publication times of those of ``order`` that still exist.
+    """
+    moments = {e.id: e.published_at for e in shown if e.id not in times} | {i: times[i] for i in order if i in times}
+    told = {i: t for i, t in moments.items() if t is not None}
+    return tuple(sorted(moments, key=told.__getitem__, reverse=True)) if len(told) == len(moments) else tuple(moments)

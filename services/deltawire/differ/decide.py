@@ -7,8 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from deltawire.differ import clocks, coverage, freshness
-from deltawire.differ.clocks import Copy
+from deltawire.differ import clocks, coverage, freshness, noise, unstated
 from deltawire.differ.document import EntryPass
 from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
@@ -39,7 +38,7 @@ def decide(state: FeedState | None, known: Mapping[str, Known], look: Observatio
         return replace(outcome, changes=(*linked, *outcome.changes))
     if state is not None and state.feed.url != look.feed.url:
         # Another address is another server, with a clock of its own.
-        state = replace(state, copy_time=None, copy_date=None, last_modified=None, clocks=())
+        state = replace(state, copy_time=None, copy_date=None, last_modified=None, refused_time=None, clocks=())
     if state is None:
         state = FeedState(
             feed=look.feed,
@@ -102,12 +101,22 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
         state, recovered = _recover(state, look)
         detail = "the copy that is shown still is not the accepted one"
         return _not_accepted(state, recovered, look, "stale", detail)
-    state, copy = _looked(state, look)
+    state, made = _looked(state, look)
     state, recovered = _recover(state, look)
+    if policy.reversal_looks > 1 and freshness.older(state, made):
+        return _not_accepted(state, recovered, look, "stale", "an older copy that shows the same")
     entries = EntryPass(state, look, policy, known)
     entries.look_again()
+    newcomers, stayed = noise.stay(state.newcomers, freshness.needed(policy, doubtful=True))
+    for newcomer in stayed:
+        entries.add(newcomer)
     return Outcome(
-        state=replace(_accepted(state, look), copy_time=_latest(copy.made, state.copy_time)),
+        state=replace(
+            _accepted(state, look),
+            copy_time=_latest(made, state.copy_time),
+            newcomers=newcomers,
+            order=entries.order,
+        ),
         entries=entries.memory,
         changes=(*recovered, *entries.changes),
         notes=tuple(entries.notes),
@@ -116,22 +125,26 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
 
 def _document(state: FeedState, known: Mapping[str, Known], look: Document, policy: Policy) -> Outcome:
     state, feed_changes = _recover(state, look)
-    state, copy = _looked(state, look)
-    look = replace(look, reading=shown_once(look.reading))
+    state, made = _looked(state, look)
+    whole, once = look, shown_once(unstated.of_feed(state.meta, look.reading))
+    stays = freshness.needed(policy, doubtful=True)
+    reading, newcomers, left_out = noise.admit(state.newcomers, known, once, stays, backfill=state.meta is None)
+    look = replace(look, reading=reading)
     entries = EntryPass(state, look, policy, known)
-    shown = entries.identify(look.reading)
-    covers = coverage.Range(look.reading, shown, state.order, entries.withdrawn).covers
-    verdict = freshness.judge(state, known, shown, look, copy, policy, covers)
+    shown = entries.identify(reading)
+    covers = coverage.Range(reading, shown, state.order, entries.withdrawn).covers
+    verdict = freshness.judge(state, known, shown, look, made, policy, covers, entries.withdrawn)
     if verdict.outcome == "refused":
+        uncounted = (verdict.form, verdict.looks) == (state.refused_form, state.refused_looks)
         refused = replace(
             state,
-            refused=look,
+            refused=state.refused if uncounted else whole,
             refused_form=verdict.form,
             refused_looks=verdict.looks,
             refused_doubtful=verdict.doubtful,
+            refused_time=state.refused_time if uncounted else None if verdict.doubtful else made,
         )
         return _not_accepted(refused, feed_changes, look, verdict.code, verdict.reason)
-    reading = look.reading
     reader = f"{reading.format}/{reading.version}"
     ended = reading.feed.live is False
     past, turned = state.past, state.turned
@@ -149,6 +162,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             past, turned = freshness.replaced(past, freshness.facts(state.meta)), state.looks
         entries.next_sight(reading, shown, verdict, reparsed=state.reader not in (None, reader))
     accepted = (_note(look, verdict.code, verdict.reason),) if verdict.outcome == "reversal" else ()
+    odd = () if {n.form for n in newcomers} <= {n.form for n in state.newcomers} else (_odd(look, left_out, stays),)
     last: tuple[FeedChange, ...] = ()
     if ended and not state.ended:
         last = (_feed_change("ended", look.fetched_at, "source"),)
@@ -164,19 +178,19 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
         ids=entries.ids,
         unknown_tombstones=entries.unknown_tombstones,
         source_age_s=look.cache.age_s,
-        copy_time=copy.made or state.copy_time,
+        copy_time=made or state.copy_time,
         copy_date=look.cache.date,
         last_modified=look.cache.last_modified,
-        dates_lie=state.dates_lie or entries.swung,
         past=past,
         turned=turned,
+        newcomers=newcomers,
         newest=_latest(newest, state.newest),
     )
     return Outcome(
         state=state,
         entries=entries.memory,
         changes=(*feed_changes, *entries.changes, *last),
-        notes=(*accepted, *entries.notes),
+        notes=(*accepted, *odd, *entries.notes),
     )
 
 
@@ -187,10 +201,10 @@ def _not_accepted(
     return Outcome(state=replace(state, began_at=look.began_at), changes=recovered, notes=(_note(look, code, detail),))
 
 
-def _looked(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, Copy]:
+def _looked(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, datetime | None]:
     """One more look, with what its Date says of the clocks, and when its copy was made."""
-    readings, copy = clocks.read(state.clocks, look.cache, look.fetched_at)
-    return replace(state, looks=state.looks + 1, clocks=readings), copy
+    readings, made = clocks.read(state.clocks, look.cache, look.fetched_at)
+    return replace(state, looks=state.looks + 1, clocks=readings), made
 
 
 def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:
@@ -203,7 +217,13 @@ def _accepted(state: FeedState, look: Document | Unchanged) -> FeedState:
         refused_form="",
         refused_looks=0,
         refused_doubtful=False,
+        refused_time=None,
     )
+
+
+def _odd(look: Document, count: int, stays: int) -> Note:
+    detail = f"{count} entries without a time among others with one: none, unless shown in {stays} looks on end"
+    return _note(look, "untimed", detail)
 
 
 def _latest(*times: datetime | None) -> datetime | None:

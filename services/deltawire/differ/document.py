@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
-from deltawire.differ import coverage, freshness, identity, withdrawals, words
+from deltawire.differ import coverage, freshness, identity, unstated, withdrawals, words
 from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
 from deltawire.differ.freshness import Verdict
+from deltawire.differ.names import Vocabulary
 from deltawire.differ.source_ids import current as current_id
 from deltawire.differ.state import (
     NOTES_PER_ENTRY,
@@ -19,6 +21,7 @@ from deltawire.differ.state import (
     EntryChange,
     FeedState,
     Known,
+    Newcomer,
     Note,
     Policy,
 )
@@ -26,6 +29,8 @@ from deltawire.events import Evidence
 from deltawire.model import Document, Entry, Reading, Unchanged
 
 replace = msgspec.structs.replace
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 DIFFS = 10
 """Word diffs of the largest size that one look may take: the more entries were edited, the smaller each share."""
@@ -44,13 +49,14 @@ class EntryPass:
         self.memory: dict[str, Known | None] = {}
         self.changes: list[EntryChange] = []
         self.notes: list[Note] = []
-        self.swung = False
         self._verdict = Verdict()
         self._cells = words.MATRIX_LIMIT
+        self._names = Vocabulary(known)
         self.order = state.order
         self.ids = state.ids
         self.unknown_tombstones = state.unknown_tombstones
         self.withdrawn: set[str] = set()
+        self._unstated: tuple[str, ...] | None = None
 
     def first_sight(self, shown: Sequence[Entry]) -> None:
         """Everything the feed already holds is created, oldest first, as backfill. ``shown`` as from ``identify``."""
@@ -78,9 +84,17 @@ class EntryPass:
         for known in expected:
             if known.entry.id not in ids:
                 self._miss(known, reading, covered=range_.covers(known.entry, left=known.status == "left"))
-        missing = {i for i, k in self._known.items() if (self.memory.get(i) or k).status == "missing"} - ids
-        self.order = coverage.place(self._state.order, [e.id for e in shown], missing)
-        self._forget_oldest(ids)
+        if reading.coverage == "delta":
+            self.order = coverage.merged(self._state.order, self._existing(), shown)
+        else:
+            missing = {i for i, k in self._known.items() if (self.memory.get(i) or k).status == "missing"} - ids
+            self.order = coverage.place(self._state.order, [e.id for e in shown], missing)
+        self._forget_oldest(ids, delta=reading.coverage == "delta")
+
+    def _existing(self) -> dict[str, datetime | None]:
+        """When those known entries were published that are not removed."""
+        now = {i: self.memory.get(i) or k for i, k in self._known.items()}
+        return {i: k.entry.published_at for i, k in now.items() if k.status != "removed"}
 
     def look_again(self) -> None:
         """The same document once more: one more look for each entry that was missing from it."""
@@ -89,6 +103,12 @@ class EntryPass:
                 self._count_missing(known)
             elif known.held is not None:
                 self._meet(known, known.held, reparsed=False)
+
+    def add(self, newcomer: Newcomer) -> None:
+        """An entry that was not taken for one stands in the document still."""
+        entry_id = identity.new_id(newcomer.entry, {*self._known, *self.memory})
+        self._create(replace(newcomer.entry, id=entry_id), backfill=newcomer.backfill, reparsed=False)
+        self.order = (*self.order[: newcomer.place], entry_id, *self.order[newcomer.place :])
 
     def _expected(self) -> list[Known]:
         """Entries that may be missed: those that left a window, then those last shown, oldest first."""
@@ -108,7 +128,18 @@ class EntryPass:
         if new := [i for i in strangers if i not in self.unknown_tombstones]:
             self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
-        return matching.entries
+        self._unstated = reading.unstated
+        return tuple(self._completed(entry, reading.unstated) for entry in matching.entries)
+
+    def _completed(self, entry: Entry, fields: Sequence[str]) -> Entry:
+        known = self._known.get(entry.id)
+        return entry if known is None else unstated.carried(known, self._dated(known, entry), fields)
+
+    def _dated(self, known: Known, entry: Entry) -> Entry:
+        """The entry at the time that was inferred first: a clock time without a date has another later."""
+        if {entry.published_precision, known.entry.published_precision} != {"inferred"}:
+            return entry
+        return replace(entry, published_at=known.entry.published_at)
 
     def _before_horizon(self, entry: Entry) -> bool:
         horizon = self._state.horizon
@@ -123,7 +154,8 @@ class EntryPass:
             backfill=backfill,
             cause="reparse" if reparsed else "edit",
         )
-        self._emit(change, Known(entry=entry, revision=1, born=self._state.looks, turned=self._state.looks))
+        looks = self._state.looks
+        self._emit(change, Known(entry=entry, revision=1, born=looks, turned=looks, unstated=self._unstated or ()))
 
     def _meet(self, known: Known, entry: Entry, *, reparsed: bool) -> None:
         if known.status == "removed":
@@ -144,21 +176,27 @@ class EntryPass:
         if entry.source_id != current_id(known):
             current = replace(current, source_id=entry.source_id)
             self.memory[entry.id] = current
-        if read in (known.entry, known.shown):
+        if self._unstated is not None and current.unstated:
+            current = unstated.taken_over(current, read, self._unstated)
+            self.memory[entry.id] = current
+        if read in (known.entry, current.shown):
             return
-        changes = changes_between(known.entry, read, self._cells)
+        changes = changes_between(unstated.told(current), read, self._cells)
         if not changes:
             # Noted once: a source that renders differently at each look would fill the notes with it.
             if known.shown is None:
                 self._remember(replace(current, shown=read), "noise", "differs only in what no editor changes")
             return
+        if current.taken:
+            # The store adds up events: what was taken over without one goes out with the next.
+            changes = changes_between(known.entry, read, self._cells)
         change = EntryChange(
             kind="updated",
             entry=entry,
             revision=known.revision + 1,
             not_before=known.last_seen or self._state.fetched_at,
             changes=changes,
-            significance=significance(changes),
+            significance=significance(changes, self._names, entry.id),
             cause="reparse" if reparsed else "edit",
         )
         self._emit(change, self._turned(current, entry, change.revision, born=known.born))
@@ -169,16 +207,15 @@ class EntryPass:
         The document is not older as a whole; but one node of those that make it up may lag behind the others.
         """
         back = freshness.reverts(known, entry)
-        if back is None or (back == "plain" and self._verdict.vouched):
+        if back is None:
             if known.held is not None:
                 self.memory[entry.id] = replace(known, held=None, held_looks=0)
-            self.swung |= back is not None and freshness.swings(known, self._state.looks)
             return False
         if self._verdict.outcome == "reversal":
             return False
         same = known.held is not None and freshness.version(known.held) == freshness.version(entry)
         looks = (known.held_looks if same else 0) + self._verdict.looks
-        needed = freshness.needed(self._policy, doubtful=back == "dated" and not self._verdict.vouched)
+        needed = freshness.needed(self._policy, doubtful=back == "dated")
         if looks >= needed:
             self._remember(
                 replace(known, held=None, held_looks=0), "reversal-accepted", f"shown in {looks} looks on end"
@@ -189,8 +226,15 @@ class EntryPass:
         return True
 
     def _turned(self, known: Known, entry: Entry, revision: int, *, born: int) -> Known:
-        past = freshness.replaced(known.past, freshness.version(known.entry))
-        return Known(entry=entry, revision=revision, born=born, turned=self._state.looks, past=past, notes=known.notes)
+        return Known(
+            entry=entry,
+            revision=revision,
+            born=born,
+            turned=self._state.looks,
+            past=freshness.replaced(known.past, freshness.version(known.entry)),
+            notes=known.notes,
+            unstated=known.unstated,
+        )
 
     def _miss(self, known: Known, reading: Reading, *, covered: bool) -> None:
         if covered:
@@ -228,20 +272,25 @@ class EntryPass:
             last_seen=last_seen,
             born=known.born,
             turned=self._state.looks,
-            past=known.past,
+            past=freshness.replaced(known.past, freshness.WITHDRAWN),
             source_id=known.source_id,
             notes=known.notes,
+            unstated=(*known.unstated, *known.taken),
         )
         self._emit(change, removed)
 
-    def _forget_oldest(self, shown: set[str]) -> None:
-        """Keep the memory bounded: the longest unseen entries go first, never one that is shown."""
+    def _forget_oldest(self, shown: set[str], *, delta: bool) -> None:
+        """Keep the memory bounded: the longest unseen entries go first, never one that is shown.
+
+        What a ``delta`` does not show stays present for ever: there the oldest go.
+        """
         surplus = len(self._known.keys() | self.memory.keys()) - self._policy.max_entries
         if surplus <= 0:
             return
         merged = {**self._known, **{i: k for i, k in self.memory.items() if k is not None}}
-        hidden = [k for k in merged.values() if k.entry.id not in shown and k.status in ("left", "removed")]
-        hidden.sort(key=lambda k: (k.last_seen or self._state.fetched_at, k.entry.id))
+        unseen = ("left", "removed", "present") if delta else ("left", "removed")
+        hidden = [k for k in merged.values() if k.entry.id not in shown and k.status in unseen]
+        hidden.sort(key=lambda k: (k.last_seen or self._state.fetched_at, k.entry.published_at or _EVER, k.entry.id))
         for known in hidden[:surplus]:
             self.memory[known.entry.id] = None
             self._note(known.entry.id, "forgotten", f"more than {self._policy.max_entries} entries are remembered")

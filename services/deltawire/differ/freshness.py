@@ -2,29 +2,33 @@
 
 Going forward is believed at once, going back only when it lasts. What goes back is a version that was replaced, an
 entry that is not there yet or still there, an earlier title. It is the mark of an old copy unless the same document
-shows that it was made later: something in it came after what it lacks, or a modification time was never seen before, or
-a clock that runs says so.
+shows that it was made later: something in it came after what it lacks, or a modification time was never seen before.
+Headers can only add to the doubts: caches put a Date of now on old copies.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from deltawire.differ import compare
-from deltawire.differ.clocks import Copy
 from deltawire.differ.state import PAST_VERSIONS, FeedState, Known, Policy
 from deltawire.model import COPY_TOLERANCE, DOUBTFUL, CacheInfo, Document, Entry, FeedMeta
 
-SWING_LOOKS = 3
-"""Looks within which no editor goes back to and fro."""
+WITHDRAWN = "-"
+"""Stands among an entry's earlier versions once it was removed."""
 
 _Rank = tuple[int, datetime, int]
 """When something came: at which look, then by its own time, then by its place (the higher in the order the later)."""
+
+
+class Covers(Protocol):
+    def __call__(self, entry: Entry, *, left: bool = False) -> bool: ...
+
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -32,7 +36,7 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """``refused`` changes nothing; ``reversal`` is the last look at an earlier state that was needed to believe it.
 
-    ``looks`` is how many looks at the same state this one stands for. ``vouched``: a clock says that the copy is newer.
+    ``looks`` is how many looks at the same state this one stands for.
     ``doubtful``: something says that it is older. ``reason`` is the evidence, ``code`` what ``explain`` calls it.
     """
 
@@ -41,7 +45,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     form: str = ""
     looks: int = 1
-    vouched: bool = False
     doubtful: bool = False
 
 
@@ -77,11 +80,6 @@ def reverts(known: Known, entry: Entry) -> Literal["dated", "plain"] | None:
     return "plain" if shown in known.past else None
 
 
-def swings(known: Known, looks: int) -> bool:
-    """Whether an entry that goes back now had gone back just before: what vouched for that was wrong."""
-    return looks - known.turned <= SWING_LOOKS and version(known.entry) in known.past
-
-
 def needed(policy: Policy, *, doubtful: bool) -> int:
     """Looks on end at an earlier state before it is believed."""
     looks = policy.reversal_looks
@@ -93,51 +91,61 @@ def judge(
     known: Mapping[str, Known],
     shown: Sequence[Entry],
     look: Document,
-    copy: Copy,
+    made: datetime | None,
     policy: Policy,
-    covers: Callable[[Entry], bool],
+    covers: Covers,
+    withdrawn: Container[str] = (),
 ) -> Verdict:
-    """Whether to believe a document. ``shown`` are its entries with their ids; ``covers`` says which it should show."""
-    against = copy.against(state.copy_time)
-    vouched = against == "newer" and not state.dates_lie
-    if state.meta is None or look.digest == state.digest or policy.reversal_looks <= 1:
-        return Verdict(vouched=vouched)
-    case = _Case(state, known, shown, look.reading.feed, covers)
+    """Whether to believe a document. ``shown`` are its entries with their ids; ``covers`` says which it should show.
+
+    ``made`` is when the copy was, by our clock; ``withdrawn`` are the ids of entries that it says are gone.
+    """
+    if state.meta is None or policy.reversal_looks <= 1:
+        return Verdict()
+    if look.digest == state.digest:
+        # The blog looked like that before, too: such a copy confirms nothing, and interrupts nothing.
+        return _disregarded(state, "an older copy that shows the same") if older(state, made) else Verdict()
+    case = _Case(state, known, shown, look.reading.feed, covers, withdrawn)
+    signs = _signs(state, look, made)
+    # News in a copy that was made before the accepted one, which lacks it: it came and went between two looks.
+    ahead = case.ahead and not older(state, made) and not (case.back and signs)
+    waiting = state.refused_form and not state.refused_doubtful
+    if ahead or not (case.changed or waiting) or not (case.back or signs):
+        return Verdict()
+    reason = "; ".join([*case.back[:3], *signs])
+    return _counted(state, look, policy, case.form(), reason, doubtful=case.dated or bool(signs))
+
+
+def _signs(state: FeedState, look: Document, made: datetime | None) -> list[str]:
+    """What the headers say for that the copy is older than the accepted one. That it is newer they cannot prove."""
+    signs: list[str] = []
     modified, before = look.cache.last_modified, state.last_modified
-    undated = modified is not None and before is not None and modified < before - COPY_TOLERANCE
-    dated = case.dated or (bool(case.back) and undated)
-    if case.ahead or (vouched and not dated):
-        return Verdict(vouched=vouched)
-    if not case.back:
-        if vouched or not case.changed or not (against == "older" or undated):
-            return Verdict(vouched=vouched)
-        case.back.append("its copy was made before the accepted one" if against == "older" else "")
-    doubtful = not vouched and (dated or undated or against == "older")
-    reason = "; ".join(
-        [
-            *filter(None, case.back[:3]),
-            *(["Last-Modified went back"] if undated else []),
-            *(
-                [f"made {copy.made:%H:%M:%S}, the accepted copy {state.copy_time:%H:%M:%S}"]
-                if against == "older"
-                else []
-            ),
-        ]
-    )
-    return _counted(
-        state, policy, case.form(), reason, doubtful=doubtful, vouched=vouched, same=_kept(state, look.cache)
-    )
+    if modified is not None and before is not None and modified < before - COPY_TOLERANCE:
+        signs.append("Last-Modified went back")
+    if made is not None and older(state, made):
+        signs.append(f"made {made:%H:%M:%S}, a newer one {_newest_copy(state):%H:%M:%S}")
+    return signs
 
 
-def _counted(
-    state: FeedState, policy: Policy, form: str, reason: str, *, doubtful: bool, vouched: bool, same: bool
-) -> Verdict:
-    """One more look at the state ``form``. Doubts last as long as that state is shown, unless a clock lifts them."""
+def older(state: FeedState, made: datetime | None) -> bool:
+    """Whether a copy was made before the accepted one, or the one waited for, as far as headers can be believed."""
+    return made is not None and made < _newest_copy(state) - COPY_TOLERANCE
+
+
+def _newest_copy(state: FeedState) -> datetime:
+    return max((t for t in (state.copy_time, state.refused_time) if t), default=_EVER + COPY_TOLERANCE)
+
+
+def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason: str, *, doubtful: bool) -> Verdict:
+    """One more look at the state ``form``. Doubts last as long as that state is shown."""
     again = form == state.refused_form
+    if doubtful and state.refused_form and not state.refused_doubtful:
+        # An older copy between two looks at a return says nothing against it.
+        return _disregarded(state, reason)
     looks = state.refused_looks if again else 0
-    doubtful |= again and state.refused_doubtful and not vouched
+    doubtful |= again and state.refused_doubtful
     enough = needed(policy, doubtful=doubtful)
-    if same and looks:
+    if looks and _kept(state, look.cache):
         code, reason = "stale", f"the same copy once more: {reason}"
     elif looks + 1 < enough:
         looks += 1
@@ -146,6 +154,18 @@ def _counted(
         code, reason, looks = "reversal-accepted", f"{reason}; shown in {looks + 1} looks on end", looks + 1
     outcome: Literal["refused", "reversal"] = "reversal" if code == "reversal-accepted" else "refused"
     return Verdict(outcome=outcome, code=code, reason=reason, form=form, looks=looks, doubtful=doubtful)
+
+
+def _disregarded(state: FeedState, reason: str) -> Verdict:
+    """Refused, and what is waited for stays as it was."""
+    return Verdict(
+        outcome="refused",
+        code="stale",
+        reason=reason,
+        form=state.refused_form,
+        looks=state.refused_looks,
+        doubtful=state.refused_doubtful,
+    )
 
 
 def _kept(state: FeedState, cache: CacheInfo) -> bool:
@@ -174,7 +194,8 @@ class _Case:
         known: Mapping[str, Known],
         shown: Sequence[Entry],
         meta: FeedMeta,
-        covers: Callable[[Entry], bool],
+        covers: Covers,
+        withdrawn: Container[str],
     ) -> None:
         self._shown = shown
         self._meta = meta
@@ -196,21 +217,30 @@ class _Case:
         ids = {e.id for e in shown}
         for entry_id in state.order:
             k = known.get(entry_id)
-            if k is not None and k.status == "present" and entry_id not in ids and covers(k.entry):
+            if k is None or k.status == "removed" or entry_id in ids:
+                continue
+            if entry_id in withdrawn and WITHDRAWN not in k.past:
+                # Explicit, and never said before.
+                self.ahead = self.changed = True
+            elif entry_id in withdrawn or (k.status == "present" and covers(k.entry)):
                 self.changed = True
                 found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not shown"))
+        for entry_id, k in known.items():
+            if k.status == "left" and entry_id not in ids and covers(k.entry, left=True):
+                self.changed = True
+                found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not back"))
         now = facts(meta)
         if state.meta is not None and now != facts(state.meta):
             self.changed = True
             if now in state.past:
                 found.append(((state.turned, _EVER, 0), "the blog's earlier title or state is shown"))
-        elif state.turned > self._latest[0]:
+        elif now not in state.past and state.turned > self._latest[0]:
             self._latest = (state.turned, _EVER, 0)
         self.back = list(dict.fromkeys(what for rank, what in found if rank > self._latest))
 
     def form(self) -> str:
-        """A fingerprint of the state that is shown."""
-        return _digest([[(e.id, version(e)) for e in self._shown], facts(self._meta)])
+        """A fingerprint of the state that is shown. Its order is no part of it: what floats to the top may vary."""
+        return _digest([sorted((e.id, version(e)) for e in self._shown), facts(self._meta)])
 
     def _unknown(self, entry: Entry, newest_seen: datetime | None, *, above: bool) -> None:
         self.changed = True
@@ -228,7 +258,9 @@ class _Case:
                 self.dated = self.changed = True
                 return [(self._turned(known), "an entry's modification time went back")]
         if entry in (known.entry, known.shown) or version(entry) == version(known.entry):
-            self._latest = max(self._latest, self._turned(known))
+            # A version that came back says nothing of when: a copy from before it went shows it as well.
+            if not known.past or version(known.entry) not in known.past:
+                self._latest = max(self._latest, self._turned(known))
             return []
         self.changed = True
         if reverts(known, entry):

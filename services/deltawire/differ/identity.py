@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Literal
 
 import msgspec
@@ -16,11 +17,15 @@ import msgspec
 from deltawire.differ import source_ids
 from deltawire.differ.assignment import assign
 from deltawire.differ.compare import essence
+from deltawire.differ.likeness import Sketches, similarity
 from deltawire.differ.pairs import Pairs
 from deltawire.differ.state import Known, SourceIds
 from deltawire.model import Entry
 
 replace = msgspec.structs.replace
+
+HANDED_ON = 0.5
+"""Below this likeness an entry of another time is not the withdrawn one whose id it has."""
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,16 +44,22 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_id(entry: Entry, taken: Container[str] = frozenset(), *, native: bool = True) -> str:
     """The id of an entry seen for the first time: of its source id where that is one, else of its time and text."""
+    return _unused(_basis(entry, native=native), taken, 1)[0]
+
+
+def _basis(entry: Entry, *, native: bool) -> str:
     if native and entry.source_id is not None:
-        basis = f"source {entry.source_id}"
-    else:
-        basis = f"content {entry.published_at} {entry.title or ''}\n{entry.content_text}"
-    candidate = _digest(basis)
-    count = 1
-    while candidate in taken:
-        count += 1
-        candidate = _digest(f"{basis}\n#{count}")
-    return candidate
+        return f"source {entry.source_id}"
+    return f"content {entry.published_at} {entry.title or ''}\n{entry.content_text}"
+
+
+def _unused(basis: str, taken: Container[str], first: int) -> tuple[str, int]:
+    """The first id of that basis that is free, and its number: of many alike, the next begins there."""
+    for number in count(first):
+        candidate = _digest(basis if number == 1 else f"{basis}\n#{number}")
+        if candidate not in taken:
+            break
+    return candidate, number
 
 
 def _digest(basis: str) -> str:
@@ -71,13 +82,13 @@ def match(
     if not ids.positional and source_ids.counts_from_the_top(entries):
         ids = replace(ids, positional=True)
     keys = source_ids.Keys(known, entries, ids)
-    found = _native(keys)
+    found = _native(keys, known, entries)
     pairs = [(known[i], entries[p]) for p, i in found.items()]
     if not ids.positional and source_ids.shifted(pairs, known.values(), entries):
         ids = replace(ids, positional=True)
         keys = source_ids.Keys(known, entries, ids)
         found = {}
-    kept = sum(source_ids.text(known[i].entry) != source_ids.text(entries[p]) for p, i in found.items())
+    kept = sum(source_ids.reworded(known[i].entry, entries[p]) for p, i in found.items())
     by_content, compared, steps = _by_content(known, entries, found, keys, ids, order, coverage)
     moved = [
         (old, new)
@@ -89,14 +100,33 @@ def match(
     ]
     found |= by_content
     ids, notes = source_ids.tell(source_ids.learn(ids, moved, kept, entries), keys.repeated)
-    named = _named(known, entries, found, keys, lasting=source_ids.trust(ids) != "none")
+    named = _named(
+        known,
+        entries,
+        found,
+        keys,
+        lasting=source_ids.trust(ids) != "none",
+        moving=ids.positional or ids.stem is not None,
+    )
     return Matching(entries=named, ids=ids, notes=notes, pairs=compared, steps=steps)
 
 
-def _native(keys: source_ids.Keys) -> dict[int, str]:
+def _native(keys: source_ids.Keys, known: Mapping[str, Known], entries: Sequence[Entry]) -> dict[int, str]:
     return {
-        place: keys.of_known[key] for place, key in enumerate(keys.of_shown) if key is not None and key in keys.of_known
+        place: keys.of_known[key]
+        for place, key in enumerate(keys.of_shown)
+        if key is not None and key in keys.of_known and not _another(known[keys.of_known[key]], entries[place])
     }
+
+
+def _another(known: Known, entry: Entry) -> bool:
+    """Whether the id of a withdrawn entry was given to another one: of another time and other words."""
+    if known.status != "removed" or known.entry.published_at is None or entry.published_at is None:
+        return False
+    if known.entry.published_at == entry.published_at:
+        return False
+    sketches = Sketches()
+    return similarity(sketches.of(known.entry), sketches.of(entry)) < HANDED_ON
 
 
 def _named(
@@ -106,25 +136,31 @@ def _named(
     keys: source_ids.Keys,
     *,
     lasting: bool,
+    moving: bool,
 ) -> tuple[Entry, ...]:
     taken = set(known)
+    tried: dict[str, int] = {}
     named: list[Entry] = []
     for place, entry in enumerate(entries):
         entry_id = found.get(place)
         if entry_id is None:
-            entry_id = new_id(entry, taken, native=lasting and keys.of_shown[place] is not None)
+            basis = _basis(entry, native=lasting and keys.of_shown[place] is not None)
+            entry_id, tried[basis] = _unused(basis, taken, tried.get(basis, 1))
             taken.add(entry_id)
         entry = replace(entry, id=entry_id)
-        named.append(entry if lasting else _addressed(entry, known.get(entry_id)))
+        named.append(entry if lasting else _addressed(entry, known.get(entry_id), moving=moving))
     return tuple(named)
 
 
-def _addressed(entry: Entry, known: Known | None) -> Entry:
-    """The entry; with the address it had, if it differs in that only: it may hold the id that does not last."""
+def _addressed(entry: Entry, known: Known | None, *, moving: bool) -> Entry:
+    """The entry; with the address it had, if it differs in that only: it may hold the id that does not last.
+
+    ``moving``: ids change while entries do not, so that the address says nothing of their versions either.
+    """
     if known is None or known.entry.url == entry.url:
         return entry
     before = replace(entry, url=known.entry.url)
-    return before if essence(before) == essence(known.entry) else entry
+    return before if moving or essence(before) == essence(known.entry) else entry
 
 
 def _by_content(

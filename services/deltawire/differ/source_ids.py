@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from deltawire.differ import noise
 from deltawire.differ.state import COUNTED, Known, SourceIds
 from deltawire.model import Entry
 
@@ -32,6 +33,7 @@ COUNTING = 3
 """Entries in a document from which on ids that count from the top are recognised at first sight."""
 
 _NUMBERED = re.compile(r"(.*?)(\d{1,6})")
+_FIGURES = re.compile(r"\d+")
 _POSITIONAL = "positional-ids"
 _UNSTABLE = "unstable-ids"
 _REPEATED = "repeated-id"
@@ -44,7 +46,14 @@ def trust(ids: SourceIds) -> Trust:
 
 
 def text(entry: Entry) -> str:
-    return f"{entry.title or ''}\n{entry.content_text}"
+    """What tells one entry from another: counters and the like do not."""
+    return f"{entry.title or ''}\n{noise.text(entry.content_text)}"
+
+
+def reworded(old: Entry, new: Entry) -> bool:
+    """Whether an editor was at work: figures alone may be counters and ages, which prove nothing of ids."""
+    before, after = text(old), text(new)
+    return before != after and _FIGURES.sub("", before) != _FIGURES.sub("", after)
 
 
 def current(known: Known) -> str | None:
@@ -63,12 +72,20 @@ class Keys:
         self._stem = ids.stem
         shown = [None if ids.positional else self._key(entry.source_id) for entry in entries]
         held = {i: None if ids.positional else self._key(current(k)) for i, k in known.items()}
-        counts = Counter(shown)
+        asked = Counter(shown)
+        counts = Counter(asked)
         counts |= Counter(held.values())
-        several = {key for key, count in counts.items() if key is not None and count > 1}
+        alive = Counter(key for i, key in held.items() if known[i].status != "removed")
+        # What was withdrawn may have left its id to another: it does not take part then.
+        handed_on = {key for key, count in alive.items() if count == 1 < counts[key] and asked[key] < 2}
+        several = {key for key, count in counts.items() if key is not None and count > 1} - handed_on
         self.repeated = frozenset(several)
         self.of_shown = [None if key in several else key for key in shown]
-        self.of_known = {key: i for i, key in held.items() if key is not None and key not in several}
+        self.of_known = {
+            key: i
+            for i, key in held.items()
+            if key is not None and key not in several and not (key in handed_on and known[i].status == "removed")
+        }
 
     def find(self, source_id: str) -> str | None:
         """The known entry of a source id."""
@@ -98,14 +115,15 @@ def shifted(pairs: Iterable[tuple[Known, Entry]], known: Iterable[Known], entrie
     ``pairs`` are known entries and those shown under their ids. That the time differs too tells a shift from an entry
     that was edited to the text of another.
     """
+    pairs = list(pairs)
+    total, reused = len(pairs), 0
+    others = [(k.entry, e) for k, e in pairs if not k.entry.published_at == e.published_at is not None]
+    moved = [(old, new) for old, new in ((_print(a), _print(b)) for a, b in others) if old[1] != new[1]]
+    if not moved:
+        return False
     held = Counter(_print(k.entry) for k in known)
     shown = Counter(_print(entry) for entry in entries)
-    reused = total = 0
-    for before, entry in pairs:
-        total += 1
-        old, new = _print(before.entry), _print(entry)
-        if old == new or (old[0] == new[0] is not None) or old[1] == new[1]:
-            continue
+    for old, new in moved:
         reused += old[0] is not None and new[0] is not None
         if any(
             there[one] == here[one] == 1 and (one[0] is not None or len(one[1]) >= TELLING_TEXT)

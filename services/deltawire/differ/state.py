@@ -68,13 +68,24 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = False
 
 
+class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands among the entries without a time, and has done so for ``looks`` looks: an advert, or an entry."""
+
+    form: str
+    entry: Entry
+    place: int
+    looks: int = 0
+    backfill: bool = False
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The memory of one entry.
 
     ``entry`` is as the last event said it. ``shown`` is what the source shows where that differs only by what
     is no change. ``status``: ``missing`` was inside the covered range for ``looks`` looks without being there, the
     last at a copy dated ``missed_copy``; ``left`` fell off the end of a window. ``last_seen`` is kept once the entry
-    is no longer shown. ``source_id`` is the one it was last shown under, where that is not the entry's.
+    is no longer shown. ``source_id`` is the one it was last shown under, where that is not the entry's. ``unstated``
+    are fields that no document told yet, ``taken`` those that one told since the last event: ``shown`` has them.
     """
 
     entry: Entry
@@ -92,6 +103,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     event_id: str = ""
     notes: tuple[Note, ...] = ()
     source_id: str | None = None
+    unstated: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +114,11 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     ``horizon`` is the oldest publication time at first sight: what is older and turns up later is backfill.
     ``looks`` counts the looks at its documents. ``copy_time`` is when the accepted copy was made, by our clock as far
     as its caches told; ``copy_date`` and ``last_modified`` are its headers; ``newest`` the latest publication or
-    modification time seen. ``clocks`` are those its Dates come from; ``dates_lie`` once a Date vouched for a copy that
-    proved old. ``past`` are fingerprints of earlier facts of the feed, ``turned`` the look at which the present ones
-    came. ``refused`` is the last document that was not accepted: it may turn out to be what the source really shows,
-    once its state (``refused_form``) was shown in enough looks on end (``refused_looks``; more are
-    needed where one of them was ``refused_doubtful``).
+    modification time seen. ``clocks`` are those its Dates come from. ``past`` are fingerprints of earlier facts of the
+    feed, ``turned`` the look at which the present ones came. ``refused`` is the last document that was not accepted:
+    it may turn out to be what the source really shows, once its state (``refused_form``) was shown in enough looks on
+    end (``refused_looks``; more are needed where one of them was ``refused_doubtful``). ``refused_time`` is when its
+    copy was made, where that is not in doubt.
     """
 
     feed: FeedRef
@@ -128,13 +141,14 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     last_modified: datetime | None = None
     newest: datetime | None = None
     clocks: tuple[Clock, ...] = ()
-    dates_lie: bool = False
     past: tuple[str, ...] = ()
     turned: int = 0
+    newcomers: tuple[Newcomer, ...] = ()
     refused: Document | None = None
     refused_form: str = ""
     refused_looks: int = 0
     refused_doubtful: bool = False
+    refused_time: datetime | None = None
     ids: SourceIds = SourceIds()
     unknown_tombstones: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -90,6 +90,44 @@ def reading(
     )
 
 
+def merged(first: Reading, further: Sequence[Reading], *, whole: bool) -> Reading:
+    """One reading of a document and of further ones that belong to it, in the order in which they were named.
+
+    Of two copies of an entry the newer counts, else the one that came first. ``whole`` says that nothing is missing
+    between them. They were not read at one instant, so together they are never ``full``, and a ``window`` only if they
+    are whole and none of those that hold entries is a ``delta``.
+    """
+    noted = [problem for page in (first, *further) for problem in page.problems]
+    pages = [page for page in (first, *further) if page.entries or not page.more]
+    shown: list[Entry] = []
+    aside: set[int] = set()
+    nameless: set[str] = set()
+    for page in pages:
+        words = [entry.content_text for entry in page.entries if entry.source_id is None]
+        for place, entry in enumerate(page.entries):
+            # Pages overlap when something was published between two requests.
+            if entry.source_id is None and entry.content_text in nameless:
+                continue
+            shown.append(entry)
+            aside |= {id(entry)} if place in page.aside else set()
+        nameless.update(words)
+    kept = _one_per_identity(shown, noted)
+    moments = [entry.published_at for entry in kept if entry.published_at is not None]
+    if len(moments) == len(kept):
+        places = sorted(range(len(kept)), key=moments.__getitem__, reverse=True)
+        kept = [kept[place] for place in places]
+    return msgspec.structs.replace(
+        first,
+        coverage="window" if whole and all(page.coverage != "delta" for page in pages) else "delta",
+        entries=tuple(kept),
+        problems=summarised(noted),
+        aside=tuple(place for place, entry in enumerate(kept) if id(entry) in aside),
+        tombstones=tuple(dict.fromkeys(grave for page in (first, *further) for grave in page.tombstones)),
+        more=(),
+        unstated=tuple(dict.fromkeys(name for page in pages for name in page.unstated)),
+    )
+
+
 def _order(moments: Sequence[datetime]) -> tuple[Order, set[int]]:
     """The order of a document, and the indexes of the entries that stand outside of it."""
     if all(later >= earlier for later, earlier in pairwise(moments)):

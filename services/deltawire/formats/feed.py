@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar, NamedTuple
 
@@ -27,6 +28,9 @@ from deltawire.model import Entry, FeedMeta, Media, Problem, Reading, Tombstone
 
 _ROOT = re.compile(r"<(?:\w{1,20}:)?(?:rss|RDF|feed)(?=[\s>\[])")
 _PROLOG = re.compile(r"\s*(?:<\?(?:[^?]|\?(?!>)){0,2000}\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*")
+_NEVER = datetime.min.replace(tzinfo=UTC)
+MAX_TOMBSTONES = 1000
+MAX_FURTHER = 10
 _URL_LIKE = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -41,7 +45,7 @@ class Feed:
     """RSS and Atom. ``Reading.format`` is ``rss`` or ``atom``."""
 
     name: ClassVar[str] = "feed"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:8192], raw.content_type)[0]
@@ -116,6 +120,8 @@ class Feed:
                 problem if problem.where else msgspec.structs.replace(problem, where=f"item {number}")
                 for problem in odd
             )
+        tombstones = _tombstones(channel, listed, noted)
+        withdrawn = {tombstone.source_id for tombstone in tombstones}
         own = canonical_url(raw.url)
         more = distinct(canonical_url(address, raw.url) for address in channel.further)
         hinted = hints(raw)
@@ -131,17 +137,17 @@ class Feed:
                 skip_days=hinted.skip_days,
             ),
             coverage="full" if channel.complete and not more else "window",
-            entries=listed,
+            entries=[entry for entry in listed if entry.source_id not in withdrawn],
             problems=noted,
-            tombstones=_tombstones(channel, listed, noted),
-            more=[address for address in more if address != own],
+            tombstones=tombstones,
+            more=[address for address in more if address != own][:MAX_FURTHER],
         )
 
 
 def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]) -> list[Tombstone]:
-    """The withdrawals, each entry's last, without those that the document itself revokes by listing the entry.
+    """The withdrawals, each entry's last, the latest first, and none that the document revokes by listing the entry.
 
-    RFC 6721, 3: an entry whose ``updated`` is later than its tombstone's ``when`` stands.
+    RFC 6721: an entry whose ``updated`` is later than its tombstone's ``when`` stands, and any other is withdrawn.
     """
     shown = {entry.source_id: entry for entry in entries}
     found: dict[str, Tombstone] = {}
@@ -160,7 +166,11 @@ def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]
             continue
         if known is None or (at is not None and (known.at is None or at > known.at)):
             found[identity] = Tombstone(source_id=identity, at=at)
-    return list(found.values())
+    if len(found) > MAX_TOMBSTONES:
+        message = f"{len(found)} entries were withdrawn; the last {MAX_TOMBSTONES} are kept"
+        noted.append(Problem(code="field-cut", message=message))
+    latest = sorted(found.values(), key=lambda tombstone: tombstone.at or _NEVER, reverse=True)
+    return latest[:MAX_TOMBSTONES]
 
 
 def _identity(stated: str) -> str | None:
@@ -178,7 +188,8 @@ def _canonical(item: Item, channel: Channel, base: str) -> Canonical:
     problems = located(content.problems, where)
     # In a feed parsed from RSS "updated" is dc:date, the same clock as pubDate under another name.
     stated, changed = (item.published, item.changed) if channel.atom else (item.published or item.changed, "")
-    published, updated = times.parse(stated), times.parse(changed)
+    country = times.country_of(base, channel.language)
+    published, updated = times.parse(stated, country=country), times.parse(changed, country=country)
     for value, moment in ((stated, published), (changed, updated)):
         if value and moment is None:
             problems.append(Problem(code="bad-time", message=f"{value[:60]!r} is no time with a zone", where=where))

@@ -28,6 +28,7 @@ _EMAIL = re.compile(
 _PERSON = {"name", "itunes:name", "email", "itunes:email", "uri", "url", "homepage"}
 _IMAGE = {"title", "link", "description", "url", "href", "width", "height"}
 _MAX_DEPTH = 100
+_LONGEST_ADDRESS = 500
 
 
 class Scope(NamedTuple):
@@ -170,7 +171,7 @@ class Elements:
             self.title_depth = scope.depth
 
     def _description(self, element: etree._Element, name: str, stated: dict[str, str], scope: Scope) -> None:
-        if "summary" in self.fields and not self._has_content:
+        if "summary" in self.fields and not self._has_content and name != "abstract":
             self._content(element, "content", stated, scope)
             return
         default = "text/plain" if name in ("summary", "itunes:summary", "abstract") else "text/html"
@@ -227,10 +228,10 @@ class Elements:
             part = self._names.of(child)
             if part not in _PERSON or len(child):
                 raise NeedsLenient(f"a <{part[:40]}> stands inside a <{name}>")
-            person[part] = (child.text or "").strip()
+            person[part.removeprefix("itunes:")] = (child.text or "").strip()
             texts.append(child.tail or "")
         self._store("author", ft.mended("".join(texts).strip()), scope.depth)
-        spelled = person.get("itunes:name", person.get("name")) if person else _named(self.fields["author"])
+        spelled = person.get("name") if person else _named(self.fields["author"])
         if spelled:
             self.authors.append(spelled)
 
@@ -264,7 +265,8 @@ def _medium(stated: dict[str, str]) -> tuple[str, str | None]:
 
 def _named(text: str) -> str:
     """The name in the "mail@address (Name)" and "Name <mail@address>" that RSS has."""
-    match = _EMAIL.search(text)
+    # The pattern, which is feedparser's, is quadratic.
+    match = _EMAIL.search(text) if "@" in text and len(text) <= _LONGEST_ADDRESS else None
     if match is None:
         return text
     text = text.replace(match[0], "").replace("()", "").replace("<>", "").replace("&lt;&gt;", "").strip()

@@ -27,6 +27,7 @@ _TAG = re.compile(r"<(/?)([A-Za-z_][^\s<>/]*)([^<>]*)>")
 _ITEM = re.compile(r"(?:rss:|atom:)?(?:item|entry)")
 _CHARACTER = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 _MAX_DEPTH = 100
+_LONGEST_TAG = 4096
 _MAX_ATTRIBUTES = 500
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
@@ -166,7 +167,9 @@ def _tags(text: str, namespace: str, local: str) -> Iterator[dict[str, str]]:
     for tag in _TAG.finditer(_SECTION.sub("", text)):
         prefix, _, name = tag[2].partition(":")
         if name == local and not tag[1] and prefix in prefixes:
-            yield {match[1]: unescape(match[2] or match[3] or "") for match in _ATTRIBUTE.finditer(tag[3])}
+            yield {
+                match[1]: unescape(match[2] or match[3] or "") for match in _ATTRIBUTE.finditer(tag[3][:_LONGEST_TAG])
+            }
 
 
 def _is_plain(detail: object) -> bool:

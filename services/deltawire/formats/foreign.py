@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -85,6 +85,22 @@ def strings(value: object) -> Iterator[str]:
     """The strings among the items of a list; none for anything else."""
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, str))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[Mapping[str, Any]]:
+    """The objects among the items of a list; none for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def string(item: Mapping[str, Any], key: str) -> str:
+    """The text that a key has, empty where it has none."""
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def segment(value: Any) -> bytes:

@@ -29,7 +29,7 @@ class GuardianCapi:
     """
 
     name: ClassVar[str] = "guardian-capi"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -156,10 +156,9 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         body = "".join(_string(element, "html") for element in elements)
     content = from_html(body, page) if body else from_text(_string(block, "bodyTextSummary"))
     problems = located(content.problems, where)
-    stated = next(
-        (block[key] for key in ("firstPublishedDate", "publishedDate", "createdDate") if block.get(key)), None
-    )
-    published, updated = times.parse(stated), times.parse(block.get("lastModifiedDate"))
+    created = times.inferred(times.parse(block.get("createdDate")))
+    published = times.parse(block.get("firstPublishedDate") or block.get("publishedDate")) or created
+    updated = times.parse(block.get("lastModifiedDate"))
     if published is None:
         problems.append(
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)

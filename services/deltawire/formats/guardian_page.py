@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import msgspec
+
 from deltawire.formats import text as texts
 from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, reading, source_id
@@ -34,7 +36,7 @@ class GuardianPage:
     """Coverage is ``full`` if there is but one page, ``delta`` if only key events were asked for, else ``window``."""
 
     name: ClassVar[str] = "guardian-page"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
         head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -62,7 +64,7 @@ class GuardianPage:
             problems.extend(found)
             return entry
 
-        return reading(
+        found = reading(
             format=self.name,
             version=self.version,
             feed=FeedMeta(
@@ -76,6 +78,7 @@ class GuardianPage:
             problems=problems,
             more=_older(page, raw.url),
         )
+        return msgspec.structs.replace(found, unstated=_unstated(page))
 
 
 def _shown(page: Block) -> list[Block]:
@@ -115,6 +118,13 @@ def _labelled(page: Block) -> Callable[[Block], tuple[str, ...]]:
     return labels
 
 
+def _unstated(page: Block) -> tuple[str, ...]:
+    """What pages did not tell yet when they were made: bylines until 2021, all labels until 2023."""
+    parts = {key for block in page["blocks"] if isinstance(block, dict) for key in block}
+    told = {"authors": "contributors", "labels": "attributes"}
+    return tuple(field for field, key in told.items() if parts and key not in parts)
+
+
 def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
     identity = source_id(block.get("id"))
     where = identity or "a block without id"
@@ -125,7 +135,8 @@ def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
         problems.append(Problem(code="unread-element", message=message, where=where))
     content = from_html(without_auto_links("\n".join(part for part in parts if part)), page)
     problems += located(content.problems, where)
-    published = times.parse_epoch(block.get("blockFirstPublished")) or times.parse_epoch(block.get("blockCreatedOn"))
+    created = times.inferred(times.parse_epoch(block.get("blockCreatedOn")))
+    published = times.parse_epoch(block.get("blockFirstPublished")) or created
     updated = times.parse_epoch(block.get("blockLastUpdated"))
     if published is None:
         problems.append(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import html
-import re
 
 from deltawire.formats.text import words
 
-_SPACE = re.compile(r"\s+")
 BLOCKS = words("p blockquote ul ol li dl dt dd h1 h2 h3 h4 h5 h6 pre figure figcaption hr table caption tr td th")
 # What may hold only text of its own keeps it bare; everything else has its loose text wrapped in a paragraph.
 _WRAPS = frozenset({"", "blockquote"})
@@ -113,17 +111,15 @@ class _Line:
             self._gap = len(self.html)
 
     def _words(self, source: str) -> None:
-        words = _SPACE.sub(" ", source)
-        if words.startswith(" "):
-            self._space = True
-            words = words[1:]
+        words = " ".join(source.split())
+        self._space = self._space or source[:1].isspace()
         if not words:
             return
         self._before()
-        self.html.append(html.escape(words.rstrip(" "), quote=False))
-        self.text.append(words.rstrip(" "))
+        self.html.append(html.escape(words, quote=False))
+        self.text.append(words)
         self._gap = len(self.html)
-        self._space = words.endswith(" ")
+        self._space = source[-1:].isspace()
 
     def _before(self) -> None:
         """Write the breaks or the space that are due before what comes now."""

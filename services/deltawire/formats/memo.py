@@ -1,7 +1,7 @@
 """What raw segments were read as, remembered across looks, so that the cost of a look follows what changed.
 
 All feeds share one memory with a budget in bytes, because bounding each of ten thousand feeds by itself would bound
-nothing: a feed of 50 entries of 2 KB takes about 300 KB. Looks that find nothing new never ask, so what is asked for
+nothing: a feed of 50 entries of 2 KB takes about 250 KB. Looks that find nothing new never ask, so what is asked for
 is what feeds that change hold, and of those the ones that have not been read for longest make room. A segment is known
 by its digest (128 bits, keyed by feed and readers), so one feed never sees what another one's document was read as.
 """

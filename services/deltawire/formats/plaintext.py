@@ -19,7 +19,7 @@ from deltawire.formats.plaintext_days import date_entries, stamp_instant
 from deltawire.formats.plaintext_marks import Chain, Mark, best_chain, find_marks, usual_zone
 from deltawire.formats.plaintext_unread import names_unknown_zone, unread_clocks
 from deltawire.formats.plaintext_zones import zone_problems
-from deltawire.formats.times import zone_named
+from deltawire.formats.times import country_of, zone_named
 from deltawire.model import Entry, FeedMeta, Problem, Reading
 
 _STAMP_LEAD = re.compile(r"(?:last )?updated(?: at)?:?\s*\Z", re.IGNORECASE)
@@ -35,7 +35,7 @@ _SNIFFED = 200_000
 
 class PlainText:
     name: ClassVar[str] = "plain-text"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     def claims(self, raw: Raw) -> bool:
         head = texts.decode(raw.body[:_SNIFFED], raw.content_type)[0].lstrip()
@@ -50,7 +50,7 @@ class PlainText:
         text = texts.clean(text).replace("\r\n", "\n").replace("\r", "\n")
         if text.lstrip()[:1] == "<":
             raise Unreadable("not-a-live-blog", "the document is markup, no plain text")
-        marks = find_marks(text)
+        marks = find_marks(text, country_of(raw.url))
         chain = best_chain(marks)
         if not _is_blog(chain, text):
             raise Unreadable("not-a-live-blog", _refusal(text, len(marks)))
@@ -89,7 +89,8 @@ def _entries(
     dated = date_entries(chain.starts[::step], [body for body, _ in parts][::step], header, usual, raw.fetched_at)
     problems += dated.problems
     entries = []
-    for start, (body, stamp), at in zip(chain.starts, parts, dated.instants[::step], strict=True):
+    times = zip(dated.instants[::step], dated.precisions[::step], strict=True)
+    for start, (body, stamp), (at, precision) in zip(chain.starts, parts, times, strict=True):
         content = from_text(body)
         problems += located(content.problems, f"the entry at character {start.start}")
         entries.append(
@@ -97,7 +98,7 @@ def _entries(
                 content_html=content.html,
                 content_text=content.text,
                 published_at=at,
-                published_precision=dated.precision,
+                published_precision=precision,
                 updated_at=stamp_instant(stamp, at, usual) if stamp and at else None,
             )
         )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from deltawire.formats.plaintext_dates import Sign, dates, not_ahead, opening_day
 from deltawire.formats.plaintext_marks import Mark
 from deltawire.formats.plaintext_zones import names_not_in_use
-from deltawire.formats.times import Zone, local_to_utc, zone_named
+from deltawire.formats.times import Zone, local_to_utc, times_shown, zone_named
 from deltawire.model import Precision, Problem
 
 _SLACK = timedelta(minutes=10)
@@ -22,7 +22,7 @@ class Dated(NamedTuple):
     """Instants for a chain's entries, newest first, and how they were found. All null if no day is known."""
 
     instants: tuple[datetime | None, ...]
-    precision: Precision
+    precisions: tuple[Precision, ...]
     problems: tuple[Problem, ...]
 
 
@@ -45,7 +45,8 @@ def date_entries(
     precision: Precision = "minute"
     own = [_on(mark, mark.day, usual) for mark in newest_first if mark.day]
     if len(own) == len(newest_first):
-        return Dated(tuple(own), precision, tuple(names_not_in_use(newest_first, own)))
+        problems += names_not_in_use(newest_first, own)
+        return _dated(newest_first, own, precision, problems, usual, fetched_at)
     stated = [list(dates(text, problems)) for text in texts]
     anchors = [
         (number, _on(newest_first[number], one.day, usual))
@@ -90,12 +91,12 @@ def date_entries(
             "what day it is and the fetch time is unknown, so times are null"
         )
         problems.append(Problem(code="no-date", message=message))
-        return Dated((None,) * len(newest_first), "unknown", tuple(problems))
+        return Dated((None,) * len(newest_first), tuple("unknown" for _ in newest_first), tuple(problems))
     if usual is None:
         precision = "inferred"
         problems.append(Problem(code="no-zone", message="the text names no time zone; UTC was assumed"))
     problems += names_not_in_use(newest_first, instants)
-    return Dated(tuple(instants), precision, tuple(problems))
+    return _dated(newest_first, instants, precision, problems, usual, fetched_at)
 
 
 def stamp_instant(stamp: Mark, published: datetime, usual: str | None) -> datetime:
@@ -104,6 +105,54 @@ def stamp_instant(stamp: Mark, published: datetime, usual: str | None) -> dateti
     Publishers round the two clocks apart, and an edit after midnight carries no date.
     """
     return _on(stamp, stamp.day, usual) if stamp.day else _after(stamp, published - _STAMP_SLACK, usual)
+
+
+def _dated(
+    newest_first: Sequence[Mark],
+    instants: Sequence[datetime],
+    precision: Precision,
+    problems: Sequence[Problem],
+    usual: str | None,
+    fetched_at: datetime | None,
+) -> Dated:
+    """The instants with their precision: inferred where the clocks were put and the order does not tell which hour."""
+    unsure = _unsure(newest_first, instants, usual, fetched_at)
+    precisions: list[Precision] = ["inferred" if doubt else precision for doubt in unsure]
+    if not any(unsure):
+        return Dated(tuple(instants), tuple(precisions), tuple(problems))
+    message = (
+        f"{sum(unsure)} times are in the hour in which clocks were put forward or back, and neither a zone name nor "
+        "the order tells which instants they are"
+    )
+    return Dated(tuple(instants), tuple(precisions), (*problems, Problem(code="ambiguous-hour", message=message)))
+
+
+def _unsure(
+    newest_first: Sequence[Mark], instants: Sequence[datetime], usual: str | None, fetched_at: datetime | None
+) -> list[bool]:
+    """Whether each time may be another instant: the earliest that the order allows is not the latest."""
+    possible: list[list[datetime]] = []
+    skipped: list[bool] = []
+    for mark, at in zip(newest_first, instants, strict=True):
+        zone = zone_of(mark, usual)
+        day = mark.day or _local_day(at, zone)
+        shown = times_shown(_wall(mark, day), zone)
+        skipped.append(shown == 0)
+        possible.append(_passes(mark, day, usual) if shown == 2 else [at])
+    if all(len(ones) == 1 for ones in possible):
+        return skipped
+    latest: list[datetime] = []
+    limit = fetched_at + _SLACK if fetched_at else None
+    for ones in possible:
+        limit = max((one for one in ones if limit is None or one <= limit), default=ones[0])
+        latest.append(limit)
+    earliest: list[datetime] = []
+    limit = None
+    for ones in reversed(possible):
+        limit = min((one for one in ones if limit is None or one >= limit), default=ones[-1])
+        earliest.append(limit)
+    pairs = zip(earliest[::-1], latest, strict=True)
+    return [gap or first != last for gap, (first, last) in zip(skipped, pairs, strict=True)]
 
 
 def _spread(newest_first: Sequence[Mark], number: int, at: datetime, usual: str | None) -> list[datetime]:
@@ -117,17 +166,20 @@ def _spread(newest_first: Sequence[Mark], number: int, at: datetime, usual: str 
 
 
 def _on(mark: Mark, day: date, usual: str | None, fold: int = 0) -> datetime:
-    wall = datetime(day.year, day.month, day.day, mark.minute // 60, mark.minute % 60, fold=fold)  # noqa: DTZ001 - a wall clock
-    return local_to_utc(wall, zone_of(mark, usual))
+    return local_to_utc(_wall(mark, day).replace(fold=fold), zone_of(mark, usual))
+
+
+def _wall(mark: Mark, day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, mark.minute // 60, mark.minute % 60)  # noqa: DTZ001 - a wall clock
 
 
 def _after(mark: Mark, limit: datetime, usual: str | None) -> datetime:
     """The first time not before ``limit`` at which the mark's clock shows its time."""
     day = _local_day(limit, zone_of(mark, usual))
     while True:
-        for fold in (0, 1):
-            if (at := _on(mark, day, usual, fold)) >= limit:
-                return at
+        # Of an hour that was skipped the later pass is the earlier instant.
+        if found := [at for at in _passes(mark, day, usual) if at >= limit]:
+            return min(found)
         day += _DAY
 
 
@@ -135,10 +187,13 @@ def _before(mark: Mark, limit: datetime, usual: str | None) -> datetime:
     """The last time not after ``limit`` at which the mark's clock shows its time."""
     day = _local_day(limit, zone_of(mark, usual))
     while True:
-        for fold in (1, 0):
-            if (at := _on(mark, day, usual, fold)) <= limit:
-                return at
+        if found := [at for at in _passes(mark, day, usual) if at <= limit]:
+            return max(found)
         day -= _DAY
+
+
+def _passes(mark: Mark, day: date, usual: str | None) -> list[datetime]:
+    return [_on(mark, day, usual, fold) for fold in (0, 1)]
 
 
 def _local_day(at: datetime, zone: Zone) -> date:

@@ -14,11 +14,13 @@ from datetime import date
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from deltawire.formats.times import ZONES, offsets, zone_named
+from deltawire.formats.times import ZONES, local_name, offsets, zone_named
 
 Direction = Literal["newest-first", "oldest-first"]
 
-_NAMES = "|".join(sorted((name.replace(" ", " ?") for name in ZONES if name != "Z"), key=len, reverse=True))
+_NAMES = "|".join(
+    sorted((name.replace(" ", " ?") for name in ZONES if name != "Z" and "." not in name), key=len, reverse=True)
+)
 _OFFSET = r"[+\-−](?:1[0-4]|0?\d)(?::?(?:00|15|30|45))?(?![\d:])"
 _MARK = re.compile(
     r"(?<![\w.:,/£$€+-])(?:(?P<day>(?:19|20)\d\d-[01]\d-[0-3]\d)[T ](?P<h_iso>[01]\d|2[0-3]):(?P<m_iso>[0-5]\d)"
@@ -68,9 +70,12 @@ class Chain(NamedTuple):
     score: float
 
 
-def find_marks(text: str) -> list[Mark]:
-    """All clock marks of a text, scored by what stands around them. A mark without a chance has a negative score."""
-    found = [(match, _zone(match)) for match in _MARK.finditer(text)]
+def find_marks(text: str, country: str | None = None) -> list[Mark]:
+    """All clock marks of a text, scored by what stands around them. A mark without a chance has a negative score.
+
+    ``country`` is that of the source (``times.country_of``).
+    """
+    found = [(match, _zone(match, country)) for match in _MARK.finditer(text)]
     forms = Counter(_form(match, zone) for match, zone in found)
     usual = max(forms.values(), default=0)
     marks: list[Mark] = []
@@ -193,10 +198,10 @@ def _form(match: re.Match[str], zone: str | None) -> tuple[bool, bool, str | Non
     return bool(match["h12"]), bool(match["day"]), zone_named(zone).region if zone else None
 
 
-def _zone(match: re.Match[str]) -> str | None:
+def _zone(match: re.Match[str], country: str | None) -> str | None:
     stated = match["zone"] or match["iso_zone"]
     known = stated and (stated.isupper() or " " in stated or stated[0] in "+-−")
-    return " ".join(stated.upper().split()) if known else None
+    return local_name(" ".join(stated.upper().split()), country) if known else None
 
 
 def _day(match: re.Match[str]) -> date | None:

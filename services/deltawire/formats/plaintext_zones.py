@@ -36,8 +36,8 @@ def names_not_in_use(marks: Iterable[Mark], instants: Iterable[datetime]) -> Ite
     for mark, at in zip(marks, instants, strict=True):
         if mark.zone and mark.zone not in noted and not in_use(at, zone_named(mark.zone)):
             noted.add(mark.zone)
-            region = zone_named(mark.zone).region
-            message = f"clocks of {region} are not on {mark.zone!r} on {at:%Y-%m-%d}; the region's own time was taken"
+            region, name = zone_named(mark.zone).region, mark.zone.partition(".")[0]
+            message = f"clocks of {region} are not on {name!r} on {at:%Y-%m-%d}; the region's own time was taken"
             yield Problem(code="zone-not-in-use", message=message)
 
 

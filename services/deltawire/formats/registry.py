@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 from deltawire.formats import text as texts
+from deltawire.formats.aljazeera import AlJazeera
 from deltawire.formats.amp import Amp
 from deltawire.formats.base import Format, LenientFormat, NeedsLenient, Raw, Unreadable
 from deltawire.formats.feed import Feed
@@ -19,6 +20,9 @@ from deltawire.formats.liveblog_html import LiveblogHtml
 from deltawire.formats.microdata import Microdata
 from deltawire.formats.page import describe
 from deltawire.formats.plaintext import PlainText
+from deltawire.formats.quintype import Quintype
+from deltawire.formats.superdesk import Superdesk
+from deltawire.formats.wordpress import WordpressLiveblog
 from deltawire.model import Reading
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -31,6 +35,10 @@ FORMATS: dict[str, Format] = {
     "guardian-capi": GuardianCapi(),
     "guardian-page": GuardianPage(),
     "guardian-poll": GuardianPoll(),
+    "superdesk": Superdesk(),
+    "wordpress-liveblog": WordpressLiveblog(),
+    "quintype": Quintype(),
+    "aljazeera": AlJazeera(),
     "amp": Amp(),
     "liveblog-html": LiveblogHtml(),
     "microdata": Microdata(),

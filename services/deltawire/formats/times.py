@@ -9,14 +9,19 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 
 class Moment(NamedTuple):
-    """An instant. ``precision`` is ``minute`` where the source gave no seconds."""
+    """An instant. ``precision`` is ``minute`` where the source gave no seconds.
+
+    It is ``inferred`` where the source did not state the zone, or where clocks of the zone that it names showed the
+    time twice that day, or never: the first of the two, or what clocks not put forward would have shown, was taken.
+    """
 
     at: datetime
-    precision: Literal["exact", "minute"]
+    precision: Literal["exact", "minute", "inferred"]
 
 
 class Zone(NamedTuple):
@@ -26,7 +31,7 @@ class Zone(NamedTuple):
     offset: int | None
 
 
-# BST is British Summer Time, never Bangladesh; IST is India, whose news sites are the ones that write it.
+# Names that several regions use mean the one here, unless the source is known to be of another of them (_LOCAL).
 _REGIONS: dict[str, dict[str, int | None]] = {
     "UTC": {"UTC": 0, "UT": 0, "Z": 0},
     "Europe/London": {"GMT": 0, "BST": 60, "UK TIME": None, "UK": None},
@@ -42,13 +47,47 @@ _REGIONS: dict[str, dict[str, int | None]] = {
     "Asia/Tokyo": {"JST": 540},
     "Asia/Hong_Kong": {"HKT": 480},
     "Asia/Singapore": {"SGT": 480},
+    "Asia/Seoul": {"KST": 540},
+    "Asia/Karachi": {"PKT": 300},
+    "Asia/Jerusalem": {"IDT": 180},
+    "Africa/Johannesburg": {"SAST": 120},
     "Australia/Sydney": {"AEST": 600, "AEDT": 660, "AET": None},
     "Australia/Adelaide": {"ACST": 570, "ACDT": 630},
     "Australia/Perth": {"AWST": 480},
     "Pacific/Auckland": {"NZST": 720, "NZDT": 780},
 }
-ZONES = {name: Zone(region, offset) for region, names in _REGIONS.items() for name, offset in names.items()}
-"""The zone names that are understood, in capitals."""
+# "IST.ie" is what "IST" means to a source of Ireland.
+_LOCAL: dict[str, dict[str, int | None]] = {
+    "Europe/Dublin": {"IST.ie": 60},
+    "Asia/Jerusalem": {"IST.il": 120},
+    "Asia/Dhaka": {"BST.bd": 360},
+    "Asia/Shanghai": {"CST.cn": 480},
+    "Asia/Taipei": {"CST.tw": 480},
+    "Australia/Sydney": {"EST.au": 600, "EDT.au": 660},
+    "Australia/Adelaide": {"CST.au": 570},
+}
+ZONES = {
+    name: Zone(region, offset)
+    for regions in (_REGIONS, _LOCAL)
+    for region, names in regions.items()
+    for name, offset in names.items()
+}
+"""The zone names that are understood, in capitals; a country behind a point: where they mean another zone there."""
+
+_COUNTRIES = frozenset(name.partition(".")[2] for names in _LOCAL.values() for name in names)
+_HOSTS = {
+    "irishtimes.com": "ie",
+    "irishexaminer.com": "ie",
+    "timesofisrael.com": "il",
+    "jpost.com": "il",
+    "haaretz.com": "il",
+    "ynetnews.com": "il",
+    "thedailystar.net": "bd",
+    "bdnews24.com": "bd",
+}
+"""Publishers of such countries under a domain that does not say so."""
+
+_LANGUAGES = {"he": "il", "iw": "il", "ga": "ie"}
 
 _MONTH_NAMES = (
     *("january", "february", "march", "april", "may", "june"),
@@ -70,6 +109,29 @@ _RFC822 = re.compile(
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+\-−])(\d\d?)(?::?(\d\d))?", re.ASCII)
 _LONGEST = 100
 _YEARS = range(1980, 2200)
+
+
+def country_of(url: str, language: str | None = None) -> str | None:
+    """The country that a source is of, as far as it changes what zone names mean: by its host, then by its language.
+
+    ``language`` is a tag of RFC 5646, whose region counts before the language itself ("en-IE"). Null for all others.
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    labels = host.split(".")
+    country = _HOSTS.get(".".join(labels[-2:]), labels[-1])
+    if country in _COUNTRIES:
+        return country
+    tag, *rest = (language or "").lower().replace("_", "-").split("-")
+    return next((part for part in rest if part in _COUNTRIES), _LANGUAGES.get(tag))
+
+
+def local_name(name: str, country: str | None) -> str:
+    """The key in ``ZONES`` of what a name means to a source of ``country``."""
+    local = f"{name}.{country}"
+    return local if local in ZONES else name
 
 
 @lru_cache(maxsize=1024)
@@ -102,6 +164,18 @@ def local_to_utc(wall: datetime, zone: Zone) -> datetime:
     return both[wall.fold].astimezone(UTC)
 
 
+def times_shown(wall: datetime, zone: Zone) -> int:
+    """How often clocks in ``zone`` show ``wall``: once; twice where clocks were put back; never where forward."""
+    region = ZoneInfo(zone.region)
+    both = [wall.replace(tzinfo=region, fold=fold) for fold in (0, 1)]
+    shifts = [moment.utcoffset() for moment in both]
+    if shifts[0] == shifts[1] or zone.offset == 0:
+        return 1
+    if zone.offset is not None and timedelta(minutes=zone.offset) in shifts:
+        return 1
+    return 2 if both[0].astimezone(UTC).astimezone(region).replace(tzinfo=None) == wall else 0
+
+
 def in_use(at: datetime, zone: Zone) -> bool:
     """Whether clocks of the zone's region are at the offset that its name states; names without one always hold."""
     if not zone.offset or zone.region == "UTC":
@@ -119,19 +193,24 @@ def offsets(zone: Zone) -> frozenset[int]:
     return frozenset(offset // timedelta(minutes=1) for offset in seasons if offset is not None)
 
 
-def parse(value: object, zone: tzinfo | None = None) -> Moment | None:
-    """Any of the notations below, told apart by their shape; null for what is none of them."""
+def parse(value: object, zone: tzinfo | None = None, country: str | None = None) -> Moment | None:
+    """Any of the notations below, told apart by their shape; null for what is none of them.
+
+    ``country`` is that of the source (``country_of``), for zone names that several regions use.
+    """
     if isinstance(value, str):
         return (
-            parse_iso(value, zone) or parse_rfc822(value) or (parse_epoch(value) if value.strip().isdigit() else None)
+            parse_iso(value, zone, country)
+            or parse_rfc822(value, country)
+            or (parse_epoch(value) if value.strip().isdigit() else None)
         )
     return parse_epoch(value)
 
 
-def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
+def parse_iso(value: str, zone: tzinfo | None = None, country: str | None = None) -> Moment | None:
     """ISO 8601 and RFC 3339 (basic or extended, fractions, ``Z``, offset or zone name).
 
-    A time without either is one of ``zone``; without that too, and for a date alone, null.
+    A time without either is one of ``zone``, and inferred; without that too, and for a date alone, null.
     """
     match = _ISO.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None:
@@ -139,11 +218,10 @@ def parse_iso(value: str, zone: tzinfo | None = None) -> Moment | None:
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     fraction = int((match[7] or "0").ljust(6, "0")[:6])
     wall = _wall(year, month, day, hour, minute, second, fraction)
-    at = wall and _in_zone(wall, match[8], zone)
-    return Moment(at, "exact" if match[6] else "minute") if at else None
+    return _moment(wall, match[8], zone, country, seconds=match[6] is not None) if wall else None
 
 
-def parse_rfc822(value: str) -> Moment | None:
+def parse_rfc822(value: str, country: str | None = None) -> Moment | None:
     """RFC 822 and 5322 dates as feeds have them, with zone names beyond the RFC's; null without a zone."""
     match = _RFC822.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None or (month := MONTHS.get(match[2].lower())) is None:
@@ -152,8 +230,8 @@ def parse_rfc822(value: str) -> Moment | None:
     if len(match[3]) == 2:  # RFC 5322 section 4.3
         year += 2000 if year < 50 else 1900
     wall = _wall(year, month, int(match[1]), int(match[4]), int(match[5]), int(match[6] or 0), 0)
-    at = wall and _in_zone(wall, match[7] or (match[8] or "").upper(), None)
-    return Moment(at, "exact" if match[6] else "minute") if at else None
+    stated = match[7] or (match[8] or "").upper()
+    return _moment(wall, stated, None, country, seconds=match[6] is not None) if wall else None
 
 
 def parse_epoch(value: object) -> Moment | None:
@@ -170,6 +248,11 @@ def parse_epoch(value: object) -> Moment | None:
     return Moment(at, "exact") if at.year in _YEARS else None
 
 
+def inferred(moment: Moment | None) -> Moment | None:
+    """A moment that stands for another, as that of an entry's creation does for its publication."""
+    return moment and moment._replace(precision="inferred")
+
+
 def _wall(year: int, month: int, day: int, hour: int, minute: int, second: int, fraction: int) -> datetime | None:
     if year not in _YEARS:
         return None
@@ -180,18 +263,22 @@ def _wall(year: int, month: int, day: int, hour: int, minute: int, second: int, 
         return None
 
 
-def _in_zone(wall: datetime, stated: str | None, zone: tzinfo | None) -> datetime | None:
+def _moment(
+    wall: datetime, stated: str | None, zone: tzinfo | None, country: str | None, *, seconds: bool
+) -> Moment | None:
+    precision: Literal["exact", "minute"] = "exact" if seconds else "minute"
     if not stated:
-        return wall.replace(tzinfo=zone).astimezone(UTC) if zone else None
+        return Moment(wall.replace(tzinfo=zone).astimezone(UTC), "inferred") if zone else None
     if stated[0] in "+-−":
         hours, minutes = int(stated[1:3]), int(stated[3:].lstrip(":") or 0)
         if hours > 15 or minutes > 59:
             return None
         offset = timedelta(hours=hours, minutes=minutes)
-        return wall.replace(tzinfo=timezone(offset if stated[0] == "+" else -offset)).astimezone(UTC)
-    named = ZONES.get(stated.upper())
+        shifted = wall.replace(tzinfo=timezone(offset if stated[0] == "+" else -offset))
+        return Moment(shifted.astimezone(UTC), precision)
+    named = ZONES.get(local_name(stated.upper(), country))
     if named is None:
         return None
     # RFC 5322 section 4.3: a name that has an offset is that offset, whatever the season.
     fixed = Zone("UTC", named.offset) if named.offset is not None else named
-    return local_to_utc(wall, fixed)
+    return Moment(local_to_utc(wall, fixed), precision if times_shown(wall, fixed) == 1 else "inferred")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from deltawire.formats.text import clean
 
@@ -37,6 +37,18 @@ def canonical_url(url: str, base: str | None = None) -> str | None:
 def canonical_image(url: str, base: str | None = None) -> str | None:
     """The same for an image, also without cache busters: a parameter, or a whole query, that is an epoch."""
     return _canonical(url, base, image=True)
+
+
+def asking(url: str, **parameters: str) -> str | None:
+    """The http or https address with these parameters instead of its own of the same names; null for any other.
+
+    All else in it stays as it is, byte for byte: a ``${NAME}`` in it too. The fragment goes.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    kept = [pair for pair in parts.query.split("&") if pair and pair.partition("=")[0] not in parameters]
+    return urlunsplit(parts._replace(query="&".join([*kept, urlencode(parameters)]), fragment=""))
 
 
 def fragment(url: str) -> str | None:

@@ -1,8 +1,8 @@
 """What follows from a look at a feed: its new state, and the observation to write. Pure.
 
 The poller concludes nothing about entries. It writes a document when the canonical entries differ from the last
-ones it wrote, and that they still stand for the next few looks: a removal is confirmed by fresh looks, and a page
-that stands still must supply them too.
+ones it wrote, and that they still stand for the next few looks: a removal is confirmed by fresh looks, a return to an
+earlier state by more of them, and a page that stands still must supply them too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from deltawire.config import FetchConfig
 from deltawire.formats.base import Unreadable
 from deltawire.model import (
     COPY_TOLERANCE,
+    DOUBTFUL,
+    REVERSAL_LOOKS,
     Document,
     Failed,
     Feed,
@@ -100,6 +102,8 @@ def start(feed: Feed, state: FetchState | None) -> FetchState:
         move=None,
         moved_to=None,
         move_checked_at=None,
+        newest_at=None,
+        followed=(),
     )
 
 
@@ -165,7 +169,9 @@ def _succeeded(
     behind = made is not None and newest is not None and made < newest - COPY_TOLERANCE
     # While older copies are served the differ refuses them; when the copies are current again it must be told.
     current_again = state.behind and not behind
-    owed = removal_looks + 1 if changed or current_again else state.owed
+    # What was written last may be an older copy, or a reversal: the differ tells by the looks that follow.
+    enough = max(removal_looks, REVERSAL_LOOKS * DOUBTFUL) + 1
+    owed = enough if changed or current_again else state.owed
     # A cache that answers with the same copy once more has not looked at the origin.
     looked = current_again or not fetched.cache.repeats(state.copy_date)
     untold = feed.continued_by != state.continued_by

@@ -20,6 +20,7 @@ from deltawire.poller.budget import Budget
 from deltawire.poller.fetch import Clock
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
+from deltawire.poller.outcome import Failure
 from deltawire.poller.websub_service import WebSub
 
 logger = structlog.get_logger()
@@ -68,6 +69,14 @@ class Poller:
         if state.looks:
             now = max(now, state.looks[-1].at + _TICK)
         return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
+
+    def slow_down(self, failure: Failure) -> None:
+        """Tell the gate of a host that refuses: its other feeds wait too."""
+        if failure.refused_by is None or (failure.status != 429 and failure.retry_after is None):
+            return
+        until = failure.retry_after
+        wait = None if until is None else (until - self.clock()).total_seconds()
+        self.gates.refused(failure.refused_by, wait)
 
     async def retire(self, feed_id: str, state: FetchState) -> None:
         """Write that a feed was removed, and forget its state."""

@@ -17,7 +17,7 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.log.port import LogError
 from deltawire.model import Failed, Feed, FetchState, Look, Retired, Subscription
 from deltawire.poller import look as looks
-from deltawire.poller import moves, robots, schedule, websub
+from deltawire.poller import moves, pages, robots, schedule, websub
 from deltawire.poller.alarm import Alarm
 from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, mend
@@ -165,6 +165,8 @@ class Watch:
             refusal = await poller.robots.refusal(asked) if state.format in robots.PAGES else None
             outcome, read = (refusal, None) if refusal else (outcome, read)
         self._discover(outcome, read)
+        if isinstance(read, looks.Readout):
+            read, state, reader = await pages.follow(poller, feed, state, read, reader, look.fetched_at)
         conclusion = looks.conclude(
             feed,
             state,
@@ -201,17 +203,9 @@ class Watch:
                 )
             if isinstance(outcome, Fetched):
                 break
-            self._slow_down(outcome)
+            poller.slow_down(outcome)
         assert look is not None
         return look, place, outcome
-
-    def _slow_down(self, failure: Failure) -> None:
-        """Tell the gate of a host that refuses: its other feeds wait too."""
-        if failure.refused_by is None or (failure.status != 429 and failure.retry_after is None):
-            return
-        until = failure.retry_after
-        wait = None if until is None else (until - self._poller.clock()).total_seconds()
-        self._poller.gates.refused(failure.refused_by, wait)
 
     async def _read(self, outcome: Fetched | Failure, look: Look, reader: str) -> looks.Readout | Unreadable | None:
         if isinstance(outcome, Failure) or not looks.needs_reading(self.state, outcome, reader):

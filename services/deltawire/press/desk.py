@@ -100,7 +100,7 @@ class Desk:
             case "move":
                 post = self.rng.choice(shown)
                 moved = post.created_at + timedelta(minutes=self.rng.choice((-9, -5, -2, -1, 1, 2, 5, 9)))
-                return moved <= self.now and self._put(replace(post, created_at=moved))
+                return moved <= self.now and self._put(replace(post, created_at=moved, updated_at=self.now))
             case "retitle":
                 self._tick()
                 self.blog = replace(self.blog, title=f"{words.headline(self.rng)} – live", modified_at=self.now)
@@ -117,6 +117,9 @@ class Desk:
         ]
         back = {p.id for p in self.blog.posts} & set(before.gone)
         if not back <= after.posts or len(after.posts) < 3:
+            return False
+        said = [f"{p.title or ''} {p.text}".strip() for p in (*self.blog.posts, *self.blog.withdrawn)]
+        if len(set(said)) < len(said):
             return False
         times = {post.id: post.created_at.replace(second=0) for post in self.blog.posts}
         for post_id, post in gone.items():

@@ -93,7 +93,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "no-ids": _m("no ids and no links", "ids", fits=_loose, page=sheets.no_ids, alike=_WORDS),
     "positional-ids": _m("ids are positions", "ids", fits=_loose, page=sheets.positional_ids, alike=_WORDS),
     "ids-by-revision": _m("a new guid with each edit", "ids", fits=_loose, page=sheets.ids_by_revision, alike=_WORDS),
-    "ids-by-order": _m("ids hold the sort order", "ids", fits=_loose, page=sheets.ids_by_order, alike=_WORDS),
+    "ids-by-order": _m("ids hold the sort order", "ids order", fits=_loose, page=sheets.ids_by_order, alike=_WORDS),
     "ids-by-time": _m("ids hold the time of the last edit", "ids", fits=_loose, page=sheets.ids_by_time, alike=_WORDS),
     "one-id": _m("one guid for all", "ids", fits=_loose, page=sheets.one_id, alike=_WORDS),
     "twice-used-ids": _m("two posts share an id", "ids", fits=_loose, deeds={"pair": 3}, alike=_WORDS),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from deltawire.press import amp, feeds, guardian, guardian_page, markup, page, plain
+from deltawire.press import amp, feeds, guardian, guardian_page, markup, page, plain, quintype, superdesk, wordpress
 from deltawire.press.blog import Blog
 from deltawire.press.noise import Noise
 from deltawire.press.shown import Sheet, shown
@@ -26,6 +26,9 @@ FormatName = Literal[
     "mirror",
     "express",
     "microdata",
+    "superdesk",
+    "wordpress",
+    "quintype",
     "text",
 ]
 Part = Literal["title", "labels", "author", "id", "markup", "updated", "tombstone", "document-time", "end-mark"]
@@ -58,6 +61,9 @@ _GUARDIAN: frozenset[Part] = frozenset((*_POST, "updated", "document-time", "end
 _GUARDIAN_PAGE: frozenset[Part] = frozenset((*_POST, "updated", "end-mark"))
 _AMP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "tombstone", "end-mark"))
 _MARKUP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "end-mark"))
+_SUPERDESK: frozenset[Part] = frozenset((*_POST, "updated", "tombstone", "end-mark"))
+_WORDPRESS: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "end-mark"))
+_QUINTYPE: frozenset[Part] = frozenset(("title", "id", "markup", "updated", "end-mark"))
 _TEXT: frozenset[Part] = frozenset(("updated",))
 
 FORMATS: dict[FormatName, Format] = {
@@ -73,6 +79,9 @@ FORMATS: dict[FormatName, Format] = {
     "mirror": Format(markup.mirror, "/mirror.html", "text/html; charset=utf-8", "window", _MARKUP, strict=True),
     "express": Format(markup.express, "/express.html", "text/html; charset=utf-8", "window", _MARKUP, strict=True),
     "microdata": Format(markup.microdata, "/microdata.html", "text/html; charset=utf-8", "window", _MARKUP),
+    "superdesk": Format(superdesk.client_posts, "/posts.json", "application/json", "window", _SUPERDESK, strict=True),
+    "wordpress": Format(wordpress.first_page, "/entries.json", "application/json", "window", _WORDPRESS, strict=True),
+    "quintype": Format(quintype.story, "/story.json", "application/json", "full", _QUINTYPE, strict=True),
     "text": Format(plain.plain_text, ".txt", "text/plain; charset=utf-8", "window", _TEXT),
 }
 

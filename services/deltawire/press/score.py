@@ -16,9 +16,10 @@ from typing import Any, Protocol
 from deltawire.press.facts import Fact, Kind
 from deltawire.press.game import Answer, Game
 from deltawire.press.sheets import INJECTED
+from deltawire.press.transport import DOUBTFUL_HOLD
 
-LATE = 8
-"""Looks at the blog as it is after which an event comes too late: ``transport.LONG_HOLD`` and one more."""
+LATE = DOUBTFUL_HOLD
+"""Looks at the blog as it is after which an event comes too late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,9 @@ STALE_RUN = 2
 LONG_HOLD = 7
 """Looks, at least, at a state that looks as one before it did: so long a reader may take to believe in it."""
 
+DOUBTFUL_HOLD = 14
+"""The same where headers lie, or are not there: then they may speak against what is true."""
+
 Serving = int | str | None
 Plan = list[Serving]
 Planner = Callable[[Plan, Random, int], Plan]
@@ -107,7 +110,7 @@ def bounded(plan: Plan, rng: Random, states: int) -> Plan:
     """Old copies that nothing tells from a return of the editors: short runs, once the state has been seen for long."""
     if not states:
         return plan
-    mixed: Plan = [None] * max(len(plan), LONG_HOLD)
+    mixed: Plan = [None] * (DOUBTFUL_HOLD if len(plan) >= LONG_HOLD else len(plan) + 2)
     for _ in range(rng.randint(0, 2)):
         mixed += [*[rng.randint(1, min(4, states))] * rng.randint(1, STALE_RUN), None]
     return mixed
@@ -115,7 +118,7 @@ def bounded(plan: Plan, rng: Random, states: int) -> Plan:
 
 def patient(plan: Plan, _: Random, __: int) -> Plan:
     """Each state is looked at for long."""
-    return [None] * max(len(plan), LONG_HOLD)
+    return [None] * max(len(plan), DOUBTFUL_HOLD)
 
 
 def failing(*names: str) -> Planner:

@@ -23,11 +23,13 @@ UNDECIDED: tuple[Undecided, ...] = (
     Undecided(
         "A state is served once, or not at all, before the next.",
         "A removal is confirmed by a second look, and an edit that nobody was shown left no trace. Truth is what was "
-        "served: each state is served at least three times, one that looks as one before it did seven times.",
+        "served: each state is served at least three times, one that looks as one before it did seven times "
+        "(fourteen where headers lie).",
     ),
     Undecided(
         "Without Date, Age and times that can be believed, an old copy stays for more than two looks in a row.",
-        "It is then what editors going back to an earlier text look like. They are believed after at most seven looks.",
+        "It is then what editors going back to an earlier text look like. They are to be believed after at most "
+        "fourteen looks.",
     ),
     Undecided(
         "Without Date and Age that can be believed, an old copy shows a state that nobody was ever shown.",
@@ -43,12 +45,16 @@ UNDECIDED: tuple[Undecided, ...] = (
         "Which of several changed posts was which can then have more than one answer.",
     ),
     Undecided(
-        "Of two posts of the same words and time, one is withdrawn.",
-        "Which of them cannot be seen. No two posts have the same words.",
+        "Of two posts of the same words and time, one is withdrawn; or a new one has the words of a withdrawn one.",
+        "Which of them it is cannot be seen. No two posts have the same words, withdrawn ones included.",
     ),
     Undecided(
-        "A post alone has an id, is withdrawn, and another gets this id.",
-        "It looks like a restored and rewritten post. Two posts share an id only if they were published together.",
+        "A post takes the id of a withdrawn one, and posts have no times.",
+        "It looks like the withdrawn post, restored and rewritten. Another time and other words make it another post.",
+    ),
+    Undecided(
+        "A post takes the id of one that is beyond the window, while all other ids last.",
+        "It looks like that post, rewritten and moved. Two posts share an id only if they were published together.",
     ),
     Undecided(
         "A withdrawn post comes back under another id and another time, or with fewer than ten words.",
