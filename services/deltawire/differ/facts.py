@@ -30,6 +30,7 @@ Rule = Literal[
     "negation",
     "attribution",
     "modality",
+    "outcome",
     "names",
     "statement",
     "rewritten",
@@ -50,6 +51,7 @@ CLASSES: dict[Rule, Significance] = {
     "negation": "substantive",
     "attribution": "substantive",
     "modality": "substantive",
+    "outcome": "substantive",
     "names": "substantive",
     "statement": "substantive",
     "rewritten": "substantive",
@@ -251,11 +253,13 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
         return "dates"
     if any(_reversed(run) for run in runs):
         return "negation"
-    if _modality(old.items) != _modality(new.items):
+    if _classes(old.items, "modality") != _classes(new.items, "modality"):
         return "modality"
     for kind, rule in _COUNTED:
         if len(_keys(out, kind)) != len(_keys(put, kind)):
             return rule
+    if _classes(out, "outcome") and _classes(put, "outcome") and _classes(out, "outcome") != _classes(put, "outcome"):
+        return "outcome"
     if _of_names(old, new, vocabulary, entry_id):
         return "names"
     if any(_statement(run, old_text, new_text) for run in runs):
@@ -295,7 +299,7 @@ def _only_article(out: Sequence[Item], put: Sequence[Item], kind: Kind) -> bool:
     if kind != "figure":
         return False
     for one, other in ((out, put), (put, out)):
-        if _keys(one, kind) == ["one"] and not _keys(other, kind):
+        if [item.text for item in one if item.kind == kind] == ["one"] and not _keys(other, kind):
             return any(item.text in ("a", "an", "the") for item in other)
     return False
 
@@ -311,8 +315,9 @@ def _reversed(run: _Run) -> bool:
     )
 
 
-def _modality(items: Sequence[Item]) -> list[str]:
-    return [lexicon.MODALS[item.text] for item in items if item.kind == "modality"]
+def _classes(items: Sequence[Item], kind: Literal["modality", "outcome"]) -> list[str]:
+    known = lexicon.MODALS if kind == "modality" else lexicon.OUTCOMES
+    return [known[item.text] for item in items if item.kind == kind]
 
 
 def _of_names(old: Statement, new: Statement, vocabulary: Vocabulary, entry_id: str) -> bool:
