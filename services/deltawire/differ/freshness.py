@@ -25,6 +25,7 @@ WITHDRAWN = "-"
 _Rank = tuple[int, datetime, int]
 """When something came: at which look, then by its own time, then by its place (the higher in the order the later)."""
 
+
 class Covers(Protocol):
     def __call__(self, entry: Entry, *, left: bool = False) -> bool: ...
 
@@ -197,6 +198,7 @@ class _Case:
         withdrawn: Container[str],
     ) -> None:
         self._shown = shown
+        self._known = known
         self._meta = meta
         self.ahead = self.dated = self.changed = False
         self.back: list[str] = []
@@ -239,7 +241,9 @@ class _Case:
 
     def form(self) -> str:
         """A fingerprint of the state that is shown. Its order is no part of it: what floats to the top may vary."""
-        return _digest([sorted((e.id, version(e)) for e in self._shown), facts(self._meta)])
+        # The id of an entry that is not known yet is made anew at each look, of its text as it stands.
+        shown = sorted((e.id if e.id in self._known else "", version(e)) for e in self._shown)
+        return _digest([shown, facts(self._meta)])
 
     def _unknown(self, entry: Entry, newest_seen: datetime | None, *, above: bool) -> None:
         self.changed = True
