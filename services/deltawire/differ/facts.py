@@ -242,9 +242,10 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
     runs = _runs(old.items, new.items)
     if not runs:
         return "typography"
+    sentences = len(_SENTENCE_END.findall(new_text + "\n")) - len(_SENTENCE_END.findall(old_text + "\n"))
     out = [item for run in runs for item in run.old]
     put = [item for run in runs for item in run.new]
-    if any(not (run.old and run.new) and _statement(run, old_text, new_text) for run in runs):
+    if any(not (run.old and run.new) and _statement(run, sentences) for run in runs):
         return "statement"
     for kind, rule in _KINDS:
         if _keys(old.items, kind) != _keys(new.items, kind) and not _only_article(out, put, kind):
@@ -262,7 +263,7 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
         return "outcome"
     if _of_names(old, new, vocabulary, entry_id):
         return "names"
-    if any(_statement(run, old_text, new_text) for run in runs):
+    if any(_statement(run, sentences) for run in runs):
         return "statement"
     return "spelling" if all(_same(run, vocabulary, entry_id) for run in runs) else "wording"
 
@@ -332,13 +333,12 @@ def _of_names(old: Statement, new: Statement, vocabulary: Vocabulary, entry_id: 
     return not all(respelt(a, b, vocabulary, entry_id) for a, b in zip(out, put, strict=True))
 
 
-def _statement(run: _Run, old_text: str, new_text: str) -> bool:
-    """Whether words make a statement of their own: six of them, or a sentence or line that came or went."""
+def _statement(run: _Run, sentences: int) -> bool:
+    """Whether words make a statement of their own: six of them, or where there are more or fewer ``sentences`` now."""
     sizes = [sum(_length(item) for item in side) for side in run]
     if max(sizes) >= NEW_INFORMATION:
         return True
-    ends = [len(_SENTENCE_END.findall(text + "\n")) for text in (old_text, new_text)]
-    return abs(ends[0] - ends[1]) > 0 and abs(sizes[0] - sizes[1]) >= 2 and min(sizes) == 0
+    return sentences != 0 and abs(sizes[0] - sizes[1]) >= 2 and min(sizes) == 0
 
 
 def _length(item: Item) -> int:

@@ -106,7 +106,7 @@ def _tokens(text: str) -> list[_Token]:
         if match["word"] is None:
             tokens.append(_Token(raw, raw.casefold(), not before, before))
             continue
-        for part in _split(raw):
+        for part in filter(None, _split(raw)):
             tokens.append(_Token(part, part.casefold(), not before, before))
             before = " "
     return tokens
@@ -235,7 +235,7 @@ class _Reader:
             return None
         token = self._tokens[at]
         if token.raw[0].isdecimal():
-            if not re.fullmatch(r"[\d.,' ]+", token.raw):
+            if len(token.raw) > numbers.LONGEST or not re.fullmatch(r"[\d.,' ]+", token.raw):
                 value, at = _pair(token.word), at + 1
             else:
                 glued = at + 1 < len(self._tokens) and self._tokens[at + 1].glued
@@ -331,7 +331,7 @@ class _Reader:
 def _pair(word: str) -> str:
     """A score, a range or a date as it stands; a fraction as its value."""
     above, _, below = word.partition("/")
-    if below.isdecimal() and len(word) <= 5 and 0 < int(above) < int(below) <= 10:
+    if above.isdecimal() and below.isdecimal() and len(word) <= 5 and 0 < int(above) < int(below) <= 10:
         return _form(Decimal(above) / Decimal(below))
     return word
 
