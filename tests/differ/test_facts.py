@@ -134,7 +134,7 @@ def test_any_two_texts_have_a_significance(old: str, new: str) -> None:
 
 
 HEAP = """4 four 1,200 £5m % 10.30 9am Tuesday May 3 1st half a dozen no not denied police say may will Iran Hale PM . ,
-' - ½ $ 2-1 1/0 0/0 12:99 -5 third of and hundred a an one 
+' - ½ $ 2-1 1/0 0/0 12:99 -5 third of and hundred a an one
 n't 's can't 0-0/3 ٣-0 99:99 2025-99-99 人4人 İ 1,2,3 0.125 . \u0663"""
 FACTS = st.sampled_from([*HEAP.split(), "\n"])
 
