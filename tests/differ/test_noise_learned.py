@@ -8,6 +8,8 @@ from random import Random
 
 import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from deltawire.differ import learning
 from deltawire.differ.state import FeedState, Known
@@ -237,3 +239,34 @@ def test_what_is_remembered_is_small_survives_a_restart_and_is_explained_once() 
     assert len(msgspec.json.encode(blog.desk.state.volatile)) < 1500
     learned = [n for n in blog.desk.state.notes if n.reason == "noise-learned"]
     assert sorted(n.detail.split(",")[0] for n in learned) == ["content_html", "content_text"]
+
+
+# What an editor does at a look, or nothing: (kind, which entry).
+DEEDS = st.lists(st.tuples(st.sampled_from(["none", "first", "last", "append", "add"]), st.integers(0, 5)), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@example(noise=token_within, deeds=[("last", 0), ("last", 1)])
+@given(noise=st.sampled_from(NOISES), deeds=DEEDS)
+def test_once_noise_is_learned_the_events_are_exactly_the_edits(noise: Noise, deeds: list[tuple[str, int]]) -> None:
+    blog = Blog(noise)
+    blog.learn(8)
+    subjects = {e.source_id: e.id for e in fold(blog.desk.events).values()}
+    later: list[Event] = []
+    for number, (deed, at) in enumerate(deeds):
+        body = blog.bodies[f"e{at}"]
+        if deed == "first":
+            body[0] = f"In all {number} were rescued from the boats, says the mayor."
+        elif deed == "last":
+            body[-1] = f"At {number} the water fell, and {number + 7} went home again."
+        elif deed == "append":
+            body.append(f"Update {number}: the bridge is closed to everyone but the crews.")
+        elif deed == "add":
+            blog.bodies[f"e{20 + number}"] = [f"New report {number} is in.", "Nothing is known of the boats so far."]
+        events = blog.look()
+        old = [e.subject for e in events if e.subject in subjects.values()]
+        assert old == ([subjects[f"e{at}"]] if deed in ("first", "last", "append") else [])
+        new = [e for e in events if e.subject not in subjects.values()]
+        assert kinds(new).count("entry.created") == (deed == "add")
+        later += [e for e in new if e.type.endswith("updated")]
+    assert updates_per_entry(later) <= BOUND

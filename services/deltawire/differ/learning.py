@@ -105,10 +105,13 @@ def _counted(place: Place, voters: Sequence[Case] | None, *, first: bool) -> Pla
     if voters is None:
         return replace(place, recent=recent, fresh=fresh)
     runs = [case.runs[place.field] for case in voters]
+    manner = Counter(map(_manner, runs)).most_common(1)[0][0]
     counts: Counter[int] = Counter()
     for run in runs:
-        at = {_at(place, run.old), _at(place, run.new)}
-        counts.update({blocks.shape(place.field, key) for key in at if key})
+        # A block with words of its own is an entry's own, whatever others look like it; so is an edit among the noise.
+        if _manner(run) == manner and not manner.own:
+            at = {_at(place, run.old), _at(place, run.new)}
+            counts.update({blocks.shape(place.field, key) for key in at if key})
     shared = [shape for shape, n in counts.most_common(_POOL) if n > 1]
     pool = (*(shape for shape in place.pool if shape not in shared), *reversed(shared))[-_POOL:]
     news = 0 if place.learned else sum(freshness.version(case.entry) not in case.known.past for case in voters)
@@ -120,7 +123,7 @@ def _counted(place: Place, voters: Sequence[Case] | None, *, first: bool) -> Pla
         fresh=fresh | (2 * news >= len(voters)),
         pool=pool,
         even=place.even and 4 * sum(len(run.old) != len(run.new) for run in runs) <= len(runs),
-        manner=Counter(map(_manner, runs)).most_common(1)[0][0],
+        manner=manner,
         start=start if first or start == place.start else None,
         end=end if first or end == place.end else None,
     )
