@@ -134,7 +134,8 @@ def test_any_two_texts_have_a_significance(old: str, new: str) -> None:
 
 
 HEAP = """4 four 1,200 £5m % 10.30 9am Tuesday May 3 1st half a dozen no not denied police say may will Iran Hale PM . ,
-' - ½ $ 2-1 1/0 0/0 12:99 -5 third of and hundred a an one 1,2,3 0.125 . \u0663"""
+' - ½ $ 2-1 1/0 0/0 12:99 -5 third of and hundred a an one
+n't 's can't 0-0/3 ٣-0 99:99 2025-99-99 人4人 İ 1,2,3 0.125 . \u0663"""
 FACTS = st.sampled_from([*HEAP.split(), "\n"])
 
 
@@ -143,6 +144,15 @@ FACTS = st.sampled_from([*HEAP.split(), "\n"])
 def test_any_two_heaps_of_facts_have_a_significance(old: list[str], new: list[str]) -> None:
     found = changes(entry("a", " ".join(old)), entry("a", " ".join(new)))
     assert significance(found) in ("cosmetic", "minor", "substantive")
+
+
+@pytest.mark.parametrize(
+    "word", ["hundred", "trillion", "one hundred and", "half a", "1 million", "a", "7", "$", "1/0", "1,111,", "n't"]
+)
+def test_numbers_without_end_have_a_significance(word: str) -> None:
+    old, new = f"{word} " * 900, f"{word} " * 899 + "million bn"
+    assert significance(changes(entry("a", old), entry("a", new))) in ("minor", "substantive")
+    assert significance(changes(entry("a", "7" * 900 + word), entry("a", "8" * 900 + word))) == "substantive"
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ class Deltawire:
             else:
                 self.known[entry_id] = known
         self.events += emission.events
-        return [said for event in emission.events if (said := _said(event))]
+        return [_said(event) for event in emission.events]
 
     def _observe(self, answer: Answer) -> Observation | None:
         outcome = fetched(answer)
@@ -133,10 +133,10 @@ class Deltawire:
         return conclusion.observation
 
 
-def _said(event: Event) -> Said | None:
-    """The entry event as the press compares it; feed events only count in the sequence."""
+def _said(event: Event) -> Said:
+    """The event as the press compares it."""
     if not isinstance(event.data, EntryData):
-        return None
+        return Said(kind="feed", entry=event.subject, title=None, text="", number=event.sequence, id=event.id)
     entry = event.data.entry
     return Said(
         kind=cast("Kind", event.type.removeprefix("deltawire.entry.")),
@@ -144,6 +144,7 @@ def _said(event: Event) -> Said | None:
         title=entry.title,
         text=entry.content_text,
         labels=tuple(sorted(entry.labels)),
+        number=event.sequence,
         id=event.id,
     )
 

@@ -9,7 +9,7 @@ from _pytest.mark.structures import ParameterSet
 
 from deltawire.press.misbehave import chosen
 from deltawire.press.render import FORMATS
-from deltawire.press.score import play
+from deltawire.press.score import play, score
 from press.candidates import Deltawire, Usual
 from press.harness import Case, first_difference, main
 
@@ -39,6 +39,17 @@ def test_what_failed_once_is_told_exactly(case: Case) -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_random_blogs_are_told_exactly(seed: int) -> None:
     exact(Case(*chosen(seed), seed, steps=12))
+
+
+def test_events_are_numbered_without_holes_and_a_lost_one_is_found() -> None:
+    case = Case("rss", ("failures",), 1, 4)
+    game, candidate = case.game(), Deltawire()
+    said = [(answer.look, event) for answer in game for event in candidate.look(answer)]
+    assert [event.number for _, event in said] == list(range(1, len(said) + 1))
+    assert any(event.kind == "feed" for _, event in said)
+    assert score(game.facts, said, game.current).ok
+    lost = 3
+    assert "no event has the number" in str(score(game.facts, said[:lost] + said[lost + 1 :], game.current).defects)
 
 
 def test_the_usual_differ_is_right_about_a_good_blog_and_wrong_about_others() -> None:

@@ -27,7 +27,7 @@ def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Ch
     found: list[Change] = []
     for field in TEXTS:
         before, after = getattr(old, field), getattr(new, field)
-        if _plain(field, before) == _plain(field, after):
+        if plain(field, before) == plain(field, after):
             continue
         if before is None or after is None:
             found.append(Change(field=field, old=before, new=after))
@@ -36,7 +36,7 @@ def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Ch
     found += [
         Change(field=field, old=getattr(old, field), new=getattr(new, field))
         for field in VALUES
-        if _plain(field, getattr(old, field)) != _plain(field, getattr(new, field))
+        if plain(field, getattr(old, field)) != plain(field, getattr(new, field))
     ]
     stated = {"exact", "minute"}
     if old.published_at != new.published_at and {old.published_precision, new.published_precision} <= stated:
@@ -53,11 +53,11 @@ def same_texts(old: Entry, new: Entry) -> bool:
 def essence(entry: Entry) -> list[Any]:
     """What ``changes`` compares of an entry: equal exactly where it finds nothing."""
     stated = entry.published_precision in ("exact", "minute")
-    fields = [_plain(field, getattr(entry, field)) for field in (*TEXTS, *VALUES)]
+    fields = [plain(field, getattr(entry, field)) for field in (*TEXTS, *VALUES)]
     return [*fields, entry.published_at if stated else None]
 
 
-def _plain(field: str, value: Any) -> Any:
+def plain(field: str, value: Any) -> Any:
     """The value without what is noise in this field."""
     if field == "labels":
         return sorted(value)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from deltawire.differ import clocks, coverage, freshness, noise, unstated
+from deltawire.differ import clocks, coverage, freshness, noise, unstated, volatile
 from deltawire.differ.document import EntryPass
 from deltawire.differ.shown import once as shown_once
 from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
@@ -116,6 +116,7 @@ def _unchanged(state: FeedState, known: Mapping[str, Known], look: Unchanged, po
             copy_time=_latest(made, state.copy_time),
             newcomers=newcomers,
             order=entries.order,
+            volatile=volatile.stood(state.volatile),
         ),
         entries=entries.memory,
         changes=(*recovered, *entries.changes),
@@ -132,6 +133,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
     look = replace(look, reading=reading)
     entries = EntryPass(state, look, policy, known)
     shown = entries.identify(reading)
+    state = replace(state, volatile=entries.volatile)
     covers = coverage.Range(reading, shown, state.order, entries.withdrawn).covers
     verdict = freshness.judge(state, known, shown, look, made, policy, covers, entries.withdrawn)
     if verdict.outcome == "refused":
@@ -144,7 +146,8 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             refused_doubtful=verdict.doubtful,
             refused_time=state.refused_time if uncounted else None if verdict.doubtful else made,
         )
-        return _not_accepted(refused, feed_changes, look, verdict.code, verdict.reason)
+        outcome = _not_accepted(refused, feed_changes, look, verdict.code, verdict.reason)
+        return replace(outcome, entries=entries.memory, notes=(*outcome.notes, *entries.learned))
     reader = f"{reading.format}/{reading.version}"
     ended = reading.feed.live is False
     past, turned = state.past, state.turned

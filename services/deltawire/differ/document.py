@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from deltawire.differ import coverage, freshness, identity, unstated, withdrawals, words
+from deltawire.differ import coverage, freshness, identity, unstated, volatile, withdrawals, words
 from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
 from deltawire.differ.facts import significance
@@ -57,6 +57,8 @@ class EntryPass:
         self.unknown_tombstones = state.unknown_tombstones
         self.withdrawn: set[str] = set()
         self._unstated: tuple[str, ...] | None = None
+        self.volatile = state.volatile
+        self.learned: list[Note] = []
 
     def first_sight(self, shown: Sequence[Entry]) -> None:
         """Everything the feed already holds is created, oldest first, as backfill. ``shown`` as from ``identify``."""
@@ -129,7 +131,19 @@ class EntryPass:
             self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
         self._unstated = reading.unstated
-        return tuple(self._completed(entry, reading.unstated) for entry in matching.entries)
+        return self._sifted(reading, tuple(self._completed(entry, reading.unstated) for entry in matching.entries))
+
+    def _sifted(self, reading: Reading, shown: Sequence[Entry]) -> tuple[Entry, ...]:
+        """The entries without the noise that was learned. What they show of it is remembered of refused copies too."""
+        state = self._state
+        seen = {state.digest, state.refused.digest if state.refused else None}
+        reader = f"{reading.format}/{reading.version}"
+        evidence = state.reader == reader and self._look.digest not in seen
+        sifted = volatile.sift(state.volatile, self._known, shown, evidence=evidence)
+        self.volatile = sifted.places
+        self.memory |= {i: replace(self._known[i], volatile=spans) for i, spans in sifted.spans.items()}
+        self.learned = [self._note(None, reason, detail) for reason, detail in sifted.notes]
+        return sifted.entries
 
     def _completed(self, entry: Entry, fields: Sequence[str]) -> Entry:
         known = self._known.get(entry.id)
@@ -234,6 +248,7 @@ class EntryPass:
             past=freshness.replaced(known.past, freshness.version(known.entry)),
             notes=known.notes,
             unstated=known.unstated,
+            volatile=known.volatile,
         )
 
     def _miss(self, known: Known, reading: Reading, *, covered: bool) -> None:

@@ -30,6 +30,7 @@ Rule = Literal[
     "negation",
     "attribution",
     "modality",
+    "outcome",
     "names",
     "statement",
     "rewritten",
@@ -50,6 +51,7 @@ CLASSES: dict[Rule, Significance] = {
     "negation": "substantive",
     "attribution": "substantive",
     "modality": "substantive",
+    "outcome": "substantive",
     "names": "substantive",
     "statement": "substantive",
     "rewritten": "substantive",
@@ -240,9 +242,10 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
     runs = _runs(old.items, new.items)
     if not runs:
         return "typography"
+    sentences = len(_SENTENCE_END.findall(new_text + "\n")) - len(_SENTENCE_END.findall(old_text + "\n"))
     out = [item for run in runs for item in run.old]
     put = [item for run in runs for item in run.new]
-    if any(not (run.old and run.new) and _statement(run, old_text, new_text) for run in runs):
+    if any(not (run.old and run.new) and _statement(run, sentences) for run in runs):
         return "statement"
     for kind, rule in _KINDS:
         if _keys(old.items, kind) != _keys(new.items, kind) and not _only_article(out, put, kind):
@@ -251,14 +254,16 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
         return "dates"
     if any(_reversed(run) for run in runs):
         return "negation"
-    if _modality(old.items) != _modality(new.items):
+    if _classes(old.items, "modality") != _classes(new.items, "modality"):
         return "modality"
     for kind, rule in _COUNTED:
         if len(_keys(out, kind)) != len(_keys(put, kind)):
             return rule
+    if _classes(out, "outcome") and _classes(put, "outcome") and _classes(out, "outcome") != _classes(put, "outcome"):
+        return "outcome"
     if _of_names(old, new, vocabulary, entry_id):
         return "names"
-    if any(_statement(run, old_text, new_text) for run in runs):
+    if any(_statement(run, sentences) for run in runs):
         return "statement"
     return "spelling" if all(_same(run, vocabulary, entry_id) for run in runs) else "wording"
 
@@ -295,7 +300,7 @@ def _only_article(out: Sequence[Item], put: Sequence[Item], kind: Kind) -> bool:
     if kind != "figure":
         return False
     for one, other in ((out, put), (put, out)):
-        if _keys(one, kind) == ["one"] and not _keys(other, kind):
+        if [item.text for item in one if item.kind == kind] == ["one"] and not _keys(other, kind):
             return any(item.text in ("a", "an", "the") for item in other)
     return False
 
@@ -311,8 +316,9 @@ def _reversed(run: _Run) -> bool:
     )
 
 
-def _modality(items: Sequence[Item]) -> list[str]:
-    return [lexicon.MODALS[item.text] for item in items if item.kind == "modality"]
+def _classes(items: Sequence[Item], kind: Literal["modality", "outcome"]) -> list[str]:
+    known = lexicon.MODALS if kind == "modality" else lexicon.OUTCOMES
+    return [known[item.text] for item in items if item.kind == kind]
 
 
 def _of_names(old: Statement, new: Statement, vocabulary: Vocabulary, entry_id: str) -> bool:
@@ -327,13 +333,12 @@ def _of_names(old: Statement, new: Statement, vocabulary: Vocabulary, entry_id: 
     return not all(respelt(a, b, vocabulary, entry_id) for a, b in zip(out, put, strict=True))
 
 
-def _statement(run: _Run, old_text: str, new_text: str) -> bool:
-    """Whether words make a statement of their own: six of them, or a sentence or line that came or went."""
+def _statement(run: _Run, sentences: int) -> bool:
+    """Whether words make a statement of their own: six of them, or where there are more or fewer ``sentences`` now."""
     sizes = [sum(_length(item) for item in side) for side in run]
     if max(sizes) >= NEW_INFORMATION:
         return True
-    ends = [len(_SENTENCE_END.findall(text + "\n")) for text in (old_text, new_text)]
-    return abs(ends[0] - ends[1]) > 0 and abs(sizes[0] - sizes[1]) >= 2 and min(sizes) == 0
+    return sentences != 0 and abs(sizes[0] - sizes[1]) >= 2 and min(sizes) == 0
 
 
 def _length(item: Item) -> int:

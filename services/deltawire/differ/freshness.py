@@ -26,6 +26,10 @@ _Rank = tuple[int, datetime, int]
 """When something came: at which look, then by its own time, then by its place (the higher in the order the later)."""
 
 
+_URL = len(compare.TEXTS) + compare.VALUES.index("url")
+_HALF = 16
+
+
 class Covers(Protocol):
     def __call__(self, entry: Entry, *, left: bool = False) -> bool: ...
 
@@ -54,8 +58,14 @@ def newest(entries: Sequence[Entry]) -> datetime | None:
 
 
 def version(entry: Entry) -> str:
-    """A fingerprint of what an editor made of an entry."""
-    return _digest(compare.essence(entry))
+    """A fingerprint of what an editor made of an entry; its second half leaves the address out."""
+    essence = compare.essence(entry)
+    return _digest(essence) + _digest([*essence[:_URL], *essence[_URL + 1 :]])
+
+
+def among(version: str, past: Sequence[str]) -> bool:
+    """Whether a version is one of those, wherever it stood: what is put back may have another address."""
+    return any(before[_HALF:] == version[_HALF:] for before in past)
 
 
 def facts(meta: FeedMeta) -> str:
@@ -77,7 +87,9 @@ def reverts(known: Known, entry: Entry) -> Literal["dated", "plain"] | None:
         return None
     if known.entry.updated_at != entry.updated_at and known.entry.updated_at and entry.updated_at:
         return "dated" if entry.updated_at < _updated(known) else None
-    return "plain" if shown in known.past else None
+    if shown[_HALF:] == version(known.entry)[_HALF:]:
+        return "plain" if shown in known.past else None
+    return "plain" if among(shown, known.past) else None
 
 
 def needed(policy: Policy, *, doubtful: bool) -> int:
@@ -198,6 +210,7 @@ class _Case:
         withdrawn: Container[str],
     ) -> None:
         self._shown = shown
+        self._known = known
         self._meta = meta
         self.ahead = self.dated = self.changed = False
         self.back: list[str] = []
@@ -210,7 +223,7 @@ class _Case:
                 self._unknown(entry, state.newest, above=place < first)
             elif k.status == "removed":
                 self.changed = True
-                if version(entry) in (version(k.entry), *k.past):
+                if among(version(entry), (version(k.entry), *k.past)):
                     found.append((self._turned(k), "a removed entry is shown"))
             else:
                 found += self._met(k, entry)
@@ -240,7 +253,9 @@ class _Case:
 
     def form(self) -> str:
         """A fingerprint of the state that is shown. Its order is no part of it: what floats to the top may vary."""
-        return _digest([sorted((e.id, version(e)) for e in self._shown), facts(self._meta)])
+        # The id of an entry that is not known yet is made anew at each look, and addresses may hold such ids.
+        shown = sorted((e.id if e.id in self._known else "", version(e)[_HALF:]) for e in self._shown)
+        return _digest([shown, facts(self._meta)])
 
     def _unknown(self, entry: Entry, newest_seen: datetime | None, *, above: bool) -> None:
         self.changed = True
@@ -259,7 +274,7 @@ class _Case:
                 return [(self._turned(known), "an entry's modification time went back")]
         if entry in (known.entry, known.shown) or version(entry) == version(known.entry):
             # A version that came back says nothing of when: a copy from before it went shows it as well.
-            if not known.past or version(known.entry) not in known.past:
+            if not known.past or not among(version(known.entry), known.past):
                 self._latest = max(self._latest, self._turned(known))
             return []
         self.changed = True

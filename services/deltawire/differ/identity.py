@@ -157,7 +157,8 @@ def _addressed(entry: Entry, known: Known | None, *, moving: bool) -> Entry:
 
     ``moving``: ids change while entries do not, so that the address says nothing of their versions either.
     """
-    if known is None or known.entry.url == entry.url:
+    if known is None or known.entry.url == entry.url or (known.status == "removed" and not moving):
+        # What is put back under another id and address is told with that address: an old copy would show the old one.
         return entry
     before = replace(entry, url=known.entry.url)
     return before if moving or essence(before) == essence(known.entry) else entry

@@ -39,6 +39,32 @@ MODALS = {
     }.items()
     for word in words.split()
 }
+OUTCOMES = {
+    word: kind
+    for kind, words_ in {
+        "dead": "dead died dies killed kills tot getötet gestorben mort morts tué tués muerto muertos murió",
+        "hurt": "injured hurt wounded verletzt blessé blessés herido heridos",
+        "missing": "missing vermisst disparu disparus desaparecido desaparecidos",
+        "safe": "safe alive rescued survived survives gerettet sauvé sauvés rescatado rescatados",
+        "held": "arrested detained jailed charged verhaftet festgenommen arrêté arrêtés detenido detenidos",
+        "free": "released freed acquitted cleared freigelassen libéré libérés liberado liberados",
+        "guilty": "convicted guilty sentenced",
+        "won": "won wins win victory gewonnen gagné ganó",
+        "lost": "lost loses lose defeat verloren perdu perdió",
+        "drawn": "drew drawn draw tied",
+        "passed": "passed approved adopted upheld accepted backed agreed",
+        "failed": "failed blocked overturned scrapped abandoned cancelled canceled postponed suspended",
+        "open": "open opened reopened opens",
+        "shut": "shut closed closes evacuated",
+        "up": "rose rises risen grew gained increased",
+        "down": "fell falls fallen shrank dropped decreased",
+        "before": "began begins begun started starts",
+        "after": "ended ends finished stopped",
+    }.items()
+    for word in words_.split()
+}
+"""How things turned out; another kind in the place of one is another statement."""
+
 ROLES = words(
     "president minister chancellor premier king queen prince princess mayor governor senator secretary ambassador"
     " general admiral commissioner pope archbishop bishop judge captain coach manager chairman ceo speaker former"

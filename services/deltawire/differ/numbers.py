@@ -95,12 +95,14 @@ _MANY = lexicon.words(
 _TIMES = {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "triple": 3, "tripled": 3, "thrice": 3, "halved": -2}
 _GROUPED = re.compile(r"\d{1,3}([ ,.'])\d{3}(?:\1\d{3})*(?:[.,]\d{1,2})?")
 LONGEST = 40
-"""Digits beyond which a run of them is a text, and no value."""
+"""Signs beyond which a run of digits is a text, and no value."""
+
+MOST_WORDS = 12
+"""Digits and words of one number; what goes beyond them is another."""
 
 
 def value_of(digits: str) -> Decimal:
     """The value of a figure in digits: three digits after a separator are thousands, other numbers of them decimals."""
-    digits = digits[:LONGEST]
     match = _GROUPED.fullmatch(digits)
     if match and not (match[1] == "." and digits.startswith("0.")):
         digits = digits.replace(match[1], "")
@@ -122,7 +124,8 @@ def times(word: str) -> int | None:
 
 def scaled(value: Decimal, words: list[str], at: int, *, glued: bool) -> tuple[Decimal, int]:
     """A figure in digits with the scale after it: "4", "million". ``at`` is the word after the digits."""
-    while at < len(words) and words[at] in SCALES and (words[at] not in GLUED or glued):
+    most = at + MOST_WORDS
+    while at < min(len(words), most) and words[at] in SCALES and (words[at] not in GLUED or glued):
         value *= SCALES[words[at]]
         at += 1
         glued = False
@@ -147,7 +150,7 @@ def spelt(words: list[str], start: int) -> tuple[Decimal, bool, int] | None:
         if words[at + 1 : at + 2] in (["a"], ["an"]) and words[at + 2 : at + 3] and words[at + 2] in SCALES:
             return Decimal(SCALES[words[at + 2]]) / 2, False, at + 3
         return Decimal("0.5"), False, at + 1
-    while at < len(words):
+    while at < min(len(words), start + MOST_WORDS):
         word = words[at]
         if word in _SMALL or word in _TENS:
             if group % 100 and not (word in _SMALL and _SMALL[word] < 10 and group % 10 == 0):
@@ -160,9 +163,9 @@ def spelt(words: list[str], start: int) -> tuple[Decimal, bool, int] | None:
         elif word in SCALES and word not in GLUED:
             scale = SCALES[word]
             if scale <= 100:
-                group = (group or 1) * scale
+                group = (group or Decimal(1)) * scale
             else:
-                total += (group or 1) * scale
+                total += (group or Decimal(1)) * scale
                 group = Decimal(0)
         elif word == "and" and seen and at + 1 < len(words):
             if words[at + 1 : at + 3] == ["a", "half"]:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from deltawire.differ.places import Place, Span
 from deltawire.events import Change, Evidence
 from deltawire.model import REVERSAL_LOOKS, Document, Entry, FeedMeta, FeedRef, Significance
 
@@ -105,6 +106,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     source_id: str | None = None
     unstated: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
+    volatile: dict[str, Span] = {}
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +153,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     refused_time: datetime | None = None
     ids: SourceIds = SourceIds()
     unknown_tombstones: tuple[str, ...] = ()
+    volatile: tuple[Place, ...] = ()
     notes: tuple[Note, ...] = ()
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from deltawire.differ import lexicon, numbers
 from deltawire.formats.times import MONTHS, ZONES
 
-Kind = Literal["figure", "date", "day", "negation", "attribution", "modality", "name", "word"]
+Kind = Literal["figure", "date", "day", "negation", "attribution", "modality", "outcome", "name", "word"]
 
 
 class Item(NamedTuple):
@@ -106,7 +106,7 @@ def _tokens(text: str) -> list[_Token]:
         if match["word"] is None:
             tokens.append(_Token(raw, raw.casefold(), not before, before))
             continue
-        for part in _split(raw):
+        for part in filter(None, _split(raw)):
             tokens.append(_Token(part, part.casefold(), not before, before))
             before = " "
     return tokens
@@ -234,9 +234,8 @@ class _Reader:
         if at >= len(self._tokens):
             return None
         token = self._tokens[at]
-        soft = False
         if token.raw[0].isdecimal():
-            if not re.fullmatch(r"[\d.,' ]+", token.raw):
+            if len(token.raw) > numbers.LONGEST or not re.fullmatch(r"[\d.,' ]+", token.raw):
                 value, at = _pair(token.word), at + 1
             else:
                 glued = at + 1 < len(self._tokens) and self._tokens[at + 1].glued
@@ -247,7 +246,6 @@ class _Reader:
                     value, at = f"no. {value}", at + 1
         elif (found := numbers.spelt(self._words, at)) is not None and not self._pronoun(at, found[2]):
             number, ordinal, after = found
-            soft = self._words[at] == "one" and after == at + 1
             at = after
             value = f"no. {_form(number)}" if ordinal else _form(number)
         elif numbers.many(token.word) and not (token.word == "scores" and not self._is(at + 1, "of")):
@@ -257,8 +255,6 @@ class _Reader:
         else:
             return None
         unit, at = self._unit(at, unit)
-        if soft and not unit and not bound:
-            return self._add("figure", "one", start, at)
         return self._add("figure", " ".join(filter(None, (bound, value, unit))), start, at)
 
     def _pronoun(self, at: int, after: int) -> bool:
@@ -303,6 +299,8 @@ class _Reader:
         inner = raw[0].isupper() and not self._opens(at)
         if word in lexicon.MODALS and not inner and not (word == "may" and raw[0].isupper() and at):
             return self._add("modality", word, at, at + 1)
+        if word in lexicon.OUTCOMES and not inner:
+            return self._add("outcome", word, at, at + 1)
         if word in lexicon.SPEECH:
             return self._add("attribution", word, at, at + 1)
         if word in lexicon.HONORIFICS:
@@ -333,7 +331,7 @@ class _Reader:
 def _pair(word: str) -> str:
     """A score, a range or a date as it stands; a fraction as its value."""
     above, _, below = word.partition("/")
-    if below.isdecimal() and len(word) <= 5 and 0 < int(above) < int(below) <= 10:
+    if above.isdecimal() and below.isdecimal() and len(word) <= 5 and 0 < int(above) < int(below) <= 10:
         return _form(Decimal(above) / Decimal(below))
     return word
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from deltawire.press import sheets, transport
-from deltawire.press.desk import Deed
+from deltawire.press.desk import NAMELESS, Deed
 from deltawire.press.render import FORMATS, Format, FormatName
 from deltawire.press.sheets import Change
 from deltawire.press.transport import Headers, Planner
@@ -66,9 +66,8 @@ def _m(says: str, touches: str, **rest: object) -> Misbehaviour:
     return Misbehaviour(says=says, touches=frozenset(touches.split()), **rest)  # type: ignore[arg-type]
 
 
-# Where no lasting id is stated, a post keeps most of its words in one edit; where no time is stated either, nearly all.
+# Where no lasting id is stated, a post keeps most of its words in one edit; where no time is stated either, more.
 _WORDS = 0.5
-_MOST_WORDS = 0.7
 _STALE = ("captcha", "down", "empty")
 
 MISBEHAVIOURS: dict[str, Misbehaviour] = {
@@ -103,7 +102,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
         "ids times order",
         fits=_loose,
         page=lambda sheet, turn: sheets.no_ids(sheets.no_times(sheet, turn), turn),
-        alike=_MOST_WORDS,
+        alike=NAMELESS,
     ),
     "minutes": _m(
         "times to the minute, several in one", "times", fits=_carries_id, page=sheets.whole_minutes, gap=(3, 25)

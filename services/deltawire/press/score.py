@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from deltawire.press.facts import Fact, Kind
 from deltawire.press.game import Answer, Game
@@ -26,10 +26,11 @@ LATE = DOUBTFUL_HOLD
 class Said:
     """One event of a candidate. Null: the candidate does not say, or its format does not carry it.
 
-    ``number`` is its place in a sequence without holes; ``id`` is the event's.
+    ``number`` is its place in a sequence without holes; ``id`` is the event's. What it says of the blog as a whole
+    (``feed``) is no fact, and counts in the sequence.
     """
 
-    kind: Kind
+    kind: Kind | Literal["feed"]
     entry: str
     title: str | None
     text: str
@@ -48,6 +49,9 @@ def said_from_json(record: dict[str, Any]) -> Said:
         if "specversion" not in record:
             labels = record.get("labels")
             return Said(**(record | {"labels": None if labels is None else tuple(sorted(labels))}))
+        number = int(record["sequence"])
+        if record["type"].startswith("deltawire.feed."):
+            return Said(kind="feed", entry=record["subject"], title=None, text="", number=number, id=record["id"])
         entry = record["data"]["entry"]
         return Said(
             kind=record["type"].rpartition(".")[2],
@@ -55,6 +59,7 @@ def said_from_json(record: dict[str, Any]) -> Said:
             title=entry["title"],
             text=entry["content_text"],
             labels=tuple(sorted(entry["labels"])),
+            number=number,
             id=record["id"],
         )
     except (KeyError, TypeError) as error:
@@ -113,8 +118,10 @@ def score(facts: Sequence[Fact], said: Sequence[tuple[int, Said]], current: Sequ
 
     ``current`` are the looks that were given the blog as it was; none: nothing is too late.
     """
-    result = Score(expected=Counter(f.kind for f in facts), said=Counter(s.kind for _, s in said))
+    result = Score(expected=Counter(f.kind for f in facts))
     _check_numbers(said, result)
+    said = [(look, event) for look, event in said if event.kind != "feed"]
+    result.said.update(event.kind for _, event in said)
     by_post: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         by_post[fact.post].append(fact)
@@ -134,9 +141,10 @@ def _check_numbers(said: Iterable[tuple[int, Said]], result: Score) -> None:
     ids: set[str] = set()
     last: int | None = None
     for look, event in said:
-        if event.id is not None and event.id in ids:
-            result.defects.append((look, f"the event id {event.id} came again"))
-        ids.add(event.id or "")
+        if event.id is not None:
+            if event.id in ids:
+                result.defects.append((look, f"the event id {event.id} came again"))
+            ids.add(event.id)
         if event.number is None:
             continue
         if last is not None and event.number <= last:

@@ -61,10 +61,7 @@ def misbehaving(game: Game) -> web.Application:
 
 
 def _events(lines: list[str]) -> list[tuple[int, Said]]:
-    """Entry events; others of deltawire's only count in its sequence."""
-    records = [json.loads(line) for line in lines if line.strip()]
-    entries = [r for r in records if not str(r.get("type", "")).startswith("deltawire.feed.")]
-    return [(0, said_from_json(record)) for record in entries]
+    return [(0, said_from_json(json.loads(line))) for line in lines if line.strip()]
 
 
 async def _silence(request: web.Request, response: web.StreamResponse) -> None:

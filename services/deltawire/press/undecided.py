@@ -41,6 +41,10 @@ UNDECIDED: tuple[Undecided, ...] = (
         "It is then what a withdrawal and a new post look like.",
     ),
     Undecided(
+        "A post without an id and without times is edited while it falls off the end of a window.",
+        "When it is back, its words are all that it could be known by, and nobody saw them change.",
+    ),
+    Undecided(
         "Where ids do not last, editors do several things between two looks.",
         "Which of several changed posts was which can then have more than one answer.",
     ),
