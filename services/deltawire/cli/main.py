@@ -197,11 +197,16 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="the wanted feeds and their state")
     _config_argument(listing)
     listing.add_argument("--json", action="store_true", help="one feed a line")
-    add = actions.add_parser("add", help="follow a feed")
+    add = actions.add_parser(
+        "add",
+        help="follow a feed",
+        description="Follows a live blog or a feed. A page that is neither, but points to one of them, stands for it.",
+    )
     _config_argument(add)
     add.add_argument("url", metavar="URL")
     add.add_argument("--id", help="[a-z0-9-]+ (default: made from the address)")
     _format_argument(add)
+    add.add_argument("--as-given", action="store_true", help="do not look what is at the URL")
     add.add_argument("--min-interval", type=float, default=10, metavar="S", help="seconds (default: 10)")
     add.add_argument("--max-interval", type=float, default=900, metavar="S", help="seconds (default: 900)")
     add.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")
