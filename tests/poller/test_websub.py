@@ -54,10 +54,10 @@ class Desk(Deployment):
     def listening(self, **options: Any) -> Any:
         return self.poller(self.config, **options)
 
-    async def subscribed(self) -> Form:
+    async def subscribed(self, min_interval: float = 0.03) -> Form:
         """A feed is added, and its hub has been told where to deliver."""
         self.origin.serve("/feed", self.page("a"))
-        await self.add(max_interval=900)
+        await self.add(min_interval=min_interval, max_interval=900)
         return await self.hub.confirmed()
 
     async def subscription(self) -> Subscription | None:
@@ -188,7 +188,7 @@ async def test_a_delivery_without_the_right_signature_is_answered_2xx_and_ignore
     """301, 302."""
     before = {outcome: counted(outcome) for outcome in ("forged", "unsigned", "unknown")}
     async with desk.listening():
-        form = await desk.subscribed()
+        form = await desk.subscribed(min_interval=0.001)
         assert await desk.hub.deliver(form, secret="guessed") == 202
         assert await desk.hub.post(form.callback, CONTENT) == 202
         assert await desk.hub.post(form.callback, CONTENT, {"X-Hub-Signature": "sha256=00"}) == 202
@@ -340,7 +340,8 @@ async def test_a_hub_that_asks_to_wait_is_obeyed(desk: Desk) -> None:
     async with desk.listening(clock=lambda: now):
         await desk.add(max_interval=900)
         await desk.hub.asked(1)
-        await desk.until_state(lambda state: bool(state and state.subscription and state.subscription.attempts))
+        later = NOW + timedelta(hours=1)
+        await desk.until_state(lambda state: bool(state and state.subscription and state.subscription.due == later))
         now += timedelta(seconds=3601)
         await desk.hub.confirmed()
     assert len(desk.hub.requests) == 2
