@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
         "  deltawire tail --from-beginning --no-follow --json | jq .type",
     )
     tail.add_argument("--from-beginning", action="store_true", help="all events still kept, then the new ones")
-    tail.add_argument("--feed", metavar="ID", help="this feed only")
+    tail.add_argument("--feed", metavar="ID", help="this feed, or the feeds of this series, only")
     tail.add_argument("--json", action="store_true", help="one CloudEvent (structured JSON) a line")
     tail.add_argument("--no-follow", action="store_true", help="stop at the end instead of waiting for more")
 
