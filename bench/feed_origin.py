@@ -123,7 +123,7 @@ class Feeds:
         if due:
             version = self.versions[feed] = version + 1
             # Each at its own time, or all feeds would change in the same second.
-            self._next[feed] = now + self.site.every * random.uniform(0.5, 1.5)
+            self._next[feed] = now + self.site.every * random.uniform(0.5 if version else 0, 1.5 if version else 1)
         elif conditional and self.mode != "same":
             return b'HTTP/1.1 304 Not Modified\r\nETag: "%d"\r\n\r\n' % version
         body = self.site.document(feed, version)
