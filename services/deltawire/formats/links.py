@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from lxml import etree
 
-from deltawire import variables
 from deltawire.formats import text as texts
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.dom import Page, line
@@ -170,11 +169,11 @@ def _time(text: str) -> datetime | None:
 
 
 def _found(url: str | None, base: str | None, title: str, at: datetime | None = None) -> Found | None:
-    """The link, if it leads to a document of the web, and holds neither credentials nor what we would fill in."""
+    """The link, if it leads to a document of the web and holds no credentials."""
     whole = canonical_url(url or "", base)
     if whole is None or not whole.startswith("http"):
         return None
     whole = whole.partition("#")[0]
-    if "@" in whole.split("/")[2] or variables.NAME.search(whole):
+    if "@" in whole.split("/")[2]:
         return None
     return Found(url=whole, title=(texts.line(title) or "")[:_LONGEST_TITLE], at=at)
