@@ -36,6 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     site = Site(options.entries, options.paragraphs, options.every)
     hosts = min(options.hosts, options.feeds)
+    if options.seconds < 2 * options.interval:
+        parser.error("--seconds must be two intervals at least")
     with tempfile.TemporaryDirectory(dir=".") as name, Origin(options.feeds, site, hosts=hosts) as origin:
         origin.ask("by the clock")
         urls = [origin.url(n) for n in range(options.feeds)]
@@ -56,11 +58,14 @@ def main() -> None:
     half = len(memory) // 2
     looks = after[float("inf")] - before[float("inf")]
     print(f"{options.feeds} feeds of {options.entries} entries on {hosts} hosts, every {options.interval:g} s")
-    print(f"{looks:,.0f} looks in {ended - began:.0f} s, {sum(versions) - sum(first):,} changes; CPU {cpu / looks * 1e3:.2f} ms each")
+    changes = sum(versions) - sum(first)
+    print(f"{looks:,.0f} looks in {ended - began:.0f} s, {changes:,} changes; CPU {cpu / looks * 1e3:.2f} ms each")
     for bound in (0.05, 0.1, 0.25, 0.5, 1.0):
         print(f"  at most {bound:4g} s late: {100 * share_within(before, after, bound):7.3f} %")
-    print(f"  beyond the interval, by the origin: p50 {percentile(waits, 50):.3f} s, p99 {percentile(waits, 99):.3f} s, most {max(waits):.3f} s")
-    print(f"memory: {memory[0]:.0f} MiB at first, {max(memory[:half]):.0f} at most in the first half, {max(memory[half:]):.0f} in the second")
+    told = ", ".join(f"p{share} {percentile(waits, share):.3f} s" for share in (50, 99))
+    print(f"  beyond the interval, by the origin: {told}, most {max(waits):.3f} s")
+    peaks = f"{max(memory[:half]):.0f} at most in the first half, {max(memory[half:]):.0f} in the second"
+    print(f"memory: {memory[0]:.0f} MiB at first, {peaks}")
     print(f"forgotten feeds: {len(left)}; events that are wrong: {len(mistakes)}; load {os.getloadavg()[0]:.1f}")
     for mistake in mistakes[:5]:
         print(" ", mistake)
