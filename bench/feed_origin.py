@@ -1,8 +1,11 @@
 """An origin of many RSS feeds for the benches: a process of its own, as thin over the sockets as asyncio allows.
 
     GET /feed/7     the seventh feed: by default of 50 entries, 127 KB
+    GET /bomb/7     the seventh hostile document of tests/hostile
+    GET /drip/7     an answer that never ends, a byte a second
     GET /=MODE      how feeds answer from now on, one of MODES
     GET /=versions  the version that each feed last showed in full, as a JSON array
+    GET /=asked     when each feed was asked, in seconds of the monotonic clock
 
 A version has one entry more than the one before, and the sixth from the top (if the feed shows so many) edited. What
 a version shows follows from its number, so that whoever watches can tell what has to come of it.
@@ -24,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MODES = ("304", "same", "changed", "by the clock")
 """Not modified since the last time; the same in full without validators; another version at each request; another
@@ -102,31 +105,42 @@ SITE = Site()
 
 
 class Feeds:
-    """What each feed shows. ``fetched`` are the times of all requests of a feed, of ``time.monotonic``."""
+    """What each feed shows. ``asked`` are the times of all requests of a feed, of ``time.monotonic``."""
 
     def __init__(self, site: Site, count: int) -> None:
         self.mode = MODES[0]
         self.site = site
         self.versions = [-1] * count
-        self.fetched: list[list[float]] = [[] for _ in range(count)]
+        self.asked: list[list[float]] = [[] for _ in range(count)]
         self._next = [0.0] * count
 
     def answer(self, feed: int, request: bytes) -> bytes:
         now = time.monotonic()
-        self.fetched[feed].append(now)
+        self.asked[feed].append(now)
         version = self.versions[feed]
         conditional = b"If-None-Match" in request
         due = version < 0 or self.mode == "changed" or (self.mode == "by the clock" and now >= self._next[feed])
         if due:
             version = self.versions[feed] = version + 1
             # Each at its own time, or all feeds would change in the same second.
-            self._next[feed] = now + self.site.every * random.uniform(0.5, 1.5)
+            self._next[feed] = now + self.site.every * random.uniform(0.5 if version else 0, 1.5 if version else 1)
         elif conditional and self.mode != "same":
             return b'HTTP/1.1 304 Not Modified\r\nETag: "%d"\r\n\r\n' % version
         body = self.site.document(feed, version)
         etag = b"" if self.mode == "same" else b'ETag: "%d"\r\n' % version
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\n%bContent-Length: %d\r\n\r\n"
         return head % (etag, len(body)) + body
+
+
+@lru_cache
+def bomb(number: int) -> bytes:
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    from hostile.bombs import BOMBS
+
+    chosen = list(BOMBS.values())[number * 7 % len(BOMBS)]
+    body = chosen.make()
+    type_ = (chosen.content_type or "application/rss+xml").encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (type_, len(body), body)
 
 
 class Connection(asyncio.Protocol):
@@ -144,18 +158,29 @@ class Connection(asyncio.Protocol):
         while b"\r\n\r\n" in self._got:
             request, _, self._got = self._got.partition(b"\r\n\r\n")
             path = request.split(b" ", 2)[1].decode()
+            if path.startswith("/drip/"):
+                self._drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n<rss>")
+                return
             assert self._transport is not None
             self._transport.write(self._answer(path, request))
+
+    def _drip(self, piece: bytes = b" ") -> None:
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            self._transport.write(piece)
+            asyncio.get_running_loop().call_later(1, self._drip)
 
     def _answer(self, path: str, request: bytes) -> bytes:
         if path.startswith("/feed/"):
             return self._feeds.answer(int(path[6:]), request)
+        if path.startswith("/bomb/"):
+            return bomb(int(path[6:]))
         if path == "/robots.txt":
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         said = path[2:].replace("%20", " ")
         if said in MODES:
             self._feeds.mode = said
-        told = {"versions": self._feeds.versions, "fetched": self._feeds.fetched}.get(said, [])
+        told = {"versions": self._feeds.versions, "asked": self._feeds.asked}.get(said, [])
         body = json.dumps(told).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
@@ -191,14 +216,17 @@ class Origin:
         self._process.terminate()
         self._process.wait()
 
-    def url(self, feed: int) -> str:
-        return f"{self._scheme}://127.0.0.{1 + feed % self._hosts}:{self._port}/feed/{feed}"
+    def url(self, feed: int, kind: str = "feed") -> str:
+        return f"{self._scheme}://{address(feed % self._hosts)}:{self._port}/{kind}/{feed}"
 
-    def ask(self, said: str) -> list[float]:
+    def ask(self, said: str) -> Any:
         """Set a mode, or get what is told of the feeds."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._control}/={said.replace(' ', '%20')}") as response:
-            told: list[float] = json.load(response)
-        return told
+            return json.load(response)
+
+
+def address(host: int) -> str:
+    return f"127.0.{host // 250}.{1 + host % 250}"
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -209,8 +237,8 @@ async def serve(options: argparse.Namespace) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*options.tls)
     port = 0
-    for host in range(1, options.hosts + 1):
-        server = await loop.create_server(lambda: Connection(feeds), f"127.0.0.{host}", port, ssl=context, backlog=1000)
+    for host in range(options.hosts):
+        server = await loop.create_server(lambda: Connection(feeds), address(host), port, ssl=context, backlog=1000)
         port = server.sockets[0].getsockname()[1]
     control = await loop.create_server(lambda: Connection(feeds), "127.0.0.1", 0)
     print(json.dumps([port, control.sockets[0].getsockname()[1]]), flush=True)

@@ -22,6 +22,12 @@ registry = CollectorRegistry()
 
 polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
 poll_seconds = Histogram("deltawire_poll_duration_seconds", "Duration of a look", registry=registry)
+poll_lateness_seconds = Histogram(
+    "deltawire_poll_lateness_seconds",
+    "From when a look was due to its request",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=registry,
+)
 readings = Counter(
     "deltawire_readings", "Documents read, by where: loop, thread or worker (a process)", ["where"], registry=registry
 )

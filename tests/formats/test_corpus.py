@@ -179,11 +179,3 @@ def test_the_cut_search_answer_is_refused_with_the_block_it_ends_in() -> None:
     code, message = refusal(corpus("guardian-capi/search_fields-body_2024-06-06.excerpt.json"))
     assert code == "cut-off"
     assert "block 6661d4618f08a6bac2fa9b68 (published 2024-06-06T15:26:37.517Z)" in message
-
-
-def test_formats_that_have_no_adapter_yet_are_refused() -> None:
-    for name in (
-        "superdesk/client_blogs_posts.page1.json",
-        "quintype/story_live-blog_2020-07-21.json",
-    ):
-        assert refusal(corpus(name))[0] == "not-a-live-blog"

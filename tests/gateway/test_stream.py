@@ -16,7 +16,7 @@ from deltawire.gateway import hub, stream
 from deltawire.gateway.cursor import decode_positions, encode_positions
 from deltawire.log.port import Outgoing
 from gateway.rig import TOPICS, Desk, Listener, desk
-from support.samples import entry_event, feed_event
+from support.samples import entry_event, feed_event, feed_info
 from support.waiting import eventually, running
 
 
@@ -74,6 +74,13 @@ async def test_feed_events_are_streamed_too(rig: Desk) -> None:
         await rig.publish(feed_event("failing", 1))
         kind, data = await listener.event()
         assert (kind, data["data"]["feed"]["id"]) == ("deltawire.feed.failing", "harbour")
+
+
+async def test_a_stream_can_name_a_series(rig: Desk) -> None:
+    async with rig.listen(feed="sea") as listener:
+        monday, other = feed_info("monday", series="sea"), feed_info("hills", series="land")
+        await rig.publish(entry_event("created", 1, feed=other), entry_event("created", 1, feed=monday))
+        assert (await listener.event())[1]["data"]["feed"]["id"] == "monday"
 
 
 async def test_from_beginning_replays_everything_and_goes_on_live(rig: Desk) -> None:

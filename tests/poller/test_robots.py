@@ -122,8 +122,18 @@ async def test_a_crawl_delay_is_passed_to_the_gate(origin: Origin, session: aioh
 
 
 def test_every_format_is_a_page_or_made_for_machines() -> None:
-    machines = {"rss", "atom", "jsonfeed", "guardian-capi", "guardian-page", "guardian-poll"}
-    assert set(FORMATS) - PAGES == machines
+    assert set(FORMATS) - PAGES == {
+        "aljazeera",
+        "atom",
+        "guardian-capi",
+        "guardian-page",
+        "guardian-poll",
+        "jsonfeed",
+        "quintype",
+        "rss",
+        "superdesk",
+        "wordpress-liveblog",
+    }
 
 
 def test_feeds_and_apis_are_no_pages() -> None:

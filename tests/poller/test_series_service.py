@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +21,7 @@ from deltawire.differ.state import Policy
 from deltawire.events import Event, FeedData, decode
 from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Outgoing, snapshot
+from deltawire.log.sqlite import SqliteLog
 from deltawire.model import Feed, SeriesState
 from deltawire.poller import service
 from support.origin import Answer, Origin
@@ -212,6 +215,42 @@ async def test_of_two_pollers_one_follows_a_series(site: Deployment) -> None:
         await asyncio.gather(*(site.origin.wait_for(f"/{name}", 6) for name in names))
     assert sorted(feed.series or "" for feed in feeds.values()) == names
     assert await generations(site) == Counter(dict.fromkeys(feeds, 1))
+
+
+class Watching:
+    """The log; ``commits`` are the topics of each commit of its writers."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._log = log
+        self.commits: list[set[str]] = []
+
+    async def writer(self, name: str) -> Any:
+        writer = await self._log.writer(name)
+        commits = self.commits
+
+        class Watched:
+            async def commit(self, records: Sequence[Outgoing]) -> None:
+                commits.append({record.topic for record in records})
+                await writer.commit(records)
+
+            async def close(self) -> None:
+                await writer.close()
+
+        return Watched()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+
+async def test_a_blog_and_the_memory_that_it_was_found_are_one_commit(site: Deployment) -> None:
+    site.origin.serve("/europe", section("/live-1"))
+    log = Watching(site.log)
+    async with (
+        net.make_session(CONFIG.fetch) as session,
+        running(service.run(log, TOPICS, series(site), session=session)),
+    ):
+        await until_feeds(site, 1)
+    assert log.commits == [{TOPICS.feeds, TOPICS.series}]
 
 
 async def generations(site: Deployment) -> Counter[str]:

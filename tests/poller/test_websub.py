@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -20,11 +22,15 @@ from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, decode
 from deltawire.listening import CannotListen
-from deltawire.log.port import snapshot
+from deltawire.log.port import Outgoing, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.model import Document, FetchState, Subscription
 from deltawire.poller import websub, websub_hub, websub_service
+from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
+from deltawire.poller.shared import Poller
+from deltawire.poller.watch import Watch
+from poller.test_tls import certificate
 from support.hub import CONTENT, Form, Hub
 from support.origin import Answer, Origin, redirect
 from support.polling import CONFIG, TOPICS, Deployment, blog, has, shows
@@ -54,10 +60,10 @@ class Desk(Deployment):
     def listening(self, **options: Any) -> Any:
         return self.poller(self.config, **options)
 
-    async def subscribed(self) -> Form:
+    async def subscribed(self, min_interval: float = 0.03) -> Form:
         """A feed is added, and its hub has been told where to deliver."""
         self.origin.serve("/feed", self.page("a"))
-        await self.add(max_interval=900)
+        await self.add(min_interval=min_interval, max_interval=900)
         return await self.hub.confirmed()
 
     async def subscription(self) -> Subscription | None:
@@ -188,7 +194,7 @@ async def test_a_delivery_without_the_right_signature_is_answered_2xx_and_ignore
     """301, 302."""
     before = {outcome: counted(outcome) for outcome in ("forged", "unsigned", "unknown")}
     async with desk.listening():
-        form = await desk.subscribed()
+        form = await desk.subscribed(min_interval=0.001)
         assert await desk.hub.deliver(form, secret="guessed") == 202
         assert await desk.hub.post(form.callback, CONTENT) == 202
         assert await desk.hub.post(form.callback, CONTENT, {"X-Hub-Signature": "sha256=00"}) == 202
@@ -216,6 +222,31 @@ async def test_a_flood_of_deliveries_costs_one_look_in_each_min_interval(desk: D
         third = (await desk.origin.wait_for("/feed", 3))[2]
     assert second.at - first.at >= 0.39
     assert third.at - second.at >= 0.39
+
+
+async def test_looks_are_close_again_after_a_delivery_that_a_cache_does_not_show_yet(desk: Desk) -> None:
+    fetch = msgspec.structs.replace(desk.config.fetch, live_interval=600)
+    desk.config = msgspec.structs.replace(desk.config, fetch=fetch)
+    desk.origin.serve("/feed", desk.page("a", headers={"Cache-Control": "no-cache"}))
+    async with desk.listening():
+        await desk.add(min_interval=0.001, max_interval=900)
+        form = await desk.hub.confirmed()
+        before = await desk.origin.wait_for("/feed", 15)
+        await desk.hub.deliver(form)
+        after = await desk.origin.wait_for("/feed", len(before) + 3)
+    assert after[-1].at - after[-2].at < before[-1].at - before[-2].at
+
+
+async def test_what_a_hub_says_of_a_feed_that_is_watched_elsewhere_by_now_is_not_written(desk: Desk) -> None:
+    async with net.make_session(CONFIG.fetch) as session, Guard(10) as guard:
+        poller = Poller(desk.log, TOPICS, desk.config, session, lambda: NOW, guard, "g")
+        feed = await desk.add()
+        watch = Watch(poller, feed, FetchState(generation="g1"))
+        assert await watch.save()
+        await watch.stop()
+        await desk.log.append([Outgoing(topic=TOPICS.fetch_state, key=feed.id, value=None)])
+        assert not await watch.save()
+    assert await desk.state() is None
 
 
 async def test_what_is_too_large_or_too_slow_is_cut_off(desk: Desk) -> None:
@@ -340,7 +371,8 @@ async def test_a_hub_that_asks_to_wait_is_obeyed(desk: Desk) -> None:
     async with desk.listening(clock=lambda: now):
         await desk.add(max_interval=900)
         await desk.hub.asked(1)
-        await desk.until_state(lambda state: bool(state and state.subscription and state.subscription.attempts))
+        later = NOW + timedelta(hours=1)
+        await desk.until_state(lambda state: bool(state and state.subscription and state.subscription.due == later))
         now += timedelta(seconds=3601)
         await desk.hub.confirmed()
     assert len(desk.hub.requests) == 2
@@ -465,6 +497,26 @@ async def test_a_hub_that_answers_nonsense_is_a_failure(
     desk.hub.answers = [answer] * 10
     assert await ask(desk.hub) == cause
     assert len(desk.hub.requests) <= 6
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+async def test_a_hub_behind_tls_cannot_have_the_secret_sent_in_the_clear(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, key = certificate(tmp_path)
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=str(made)))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made, key)
+
+    async def redirects(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 307 Away\r\nLocation: {desk.hub.url}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(redirects, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask(desk.hub, f"https://127.0.0.1:{port}/") == "redirect"
+    assert desk.hub.requests == []
 
 
 async def test_a_hub_that_never_answers_or_is_not_there_is_a_failure(desk: Desk) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from deltawire.config import FetchConfig
+from deltawire.config import Config, FetchConfig, WebSubConfig
+from deltawire.config_rules import mistakes
 from deltawire.model import Feed, FetchState, LookSummary, Rhythm, Subscription
 from deltawire.poller import cadence, schedule, websub
 from deltawire.poller.outcome import Fetched
@@ -191,6 +192,21 @@ def test_a_signature_by_each_method_of_the_recommendation_holds(method: str) -> 
 )
 def test_what_is_no_signature_is_none(header: str) -> None:
     assert websub.claim("secret", header) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"callback": "public.example/websub"}, "must begin with http"),
+        ({"callback": "https://public.example/websub?id="}, "without ? and #"),
+        ({"port": 0}, "must be 1 to 65535"),
+    ],
+)
+def test_a_callback_that_no_hub_could_reach_is_a_mistake(given: dict[str, Any], sentence: str) -> None:
+    found = list(mistakes(Config(websub=WebSubConfig(**given))))
+    assert [key[0] for key, _ in found] == ["websub"]
+    assert sentence in found[0][1]
+    assert not list(mistakes(Config(websub=WebSubConfig(callback="https://public.example/websub/"))))
 
 
 QUIET = FetchState(

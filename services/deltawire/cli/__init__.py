@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def start(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     if threading.current_thread() is threading.main_thread():
         # Until a service has its own way to stop, there is nothing to stop. Before the imports, which take a while.

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 
 import msgspec
 
 from deltawire import config_rules, telemetry, wanted
+from deltawire.cli import documents
 from deltawire.cli.feeds_import import import_feeds
 from deltawire.cli.main import Failure, Misuse
+from deltawire.formats import links
+from deltawire.formats.base import Unreadable
 from deltawire.health import health
 from deltawire.log.engines import open_log
 from deltawire.log.port import Log, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Feed, FetchState, LookSummary, SeriesState
+from deltawire.poller.once import FetchFailed, fetch_once
 from deltawire.settings import Settings
+
+LOOK_WITHIN = 10.0
+"""Seconds that an address which is added may take to answer; it is followed all the same."""
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -27,7 +35,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
             case "list":
                 await _list(log, topics, feeds, arguments)
             case "add":
-                await _add(log, topics, feeds, arguments)
+                await _add(log, topics, feeds, arguments, settings)
             case "import":
                 await import_feeds(log, topics, feeds, arguments, datetime.now(UTC))
             case "remove":
@@ -97,20 +105,27 @@ def _shown(look: LookSummary) -> LookSummary:
     return msgspec.structs.replace(look, detail=look.detail and telemetry.redact_text(look.detail))
 
 
-async def _add(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:
-    feed_id = arguments.id or wanted.named(arguments.url, feeds)
+async def _add(
+    log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace, settings: Settings
+) -> None:
     for mistake in (
-        config_rules.feed_id_mistake(feed_id),
+        config_rules.feed_id_mistake(arguments.id) if arguments.id else None,
         config_rules.url_mistake(arguments.url),
         config_rules.interval_mistake(arguments.min_interval, arguments.max_interval),
     ):
         if mistake:
             raise Misuse(f"feeds add: {mistake}")
+    if arguments.id in feeds:
+        raise Failure(f"feed {arguments.id} is already followed; remove it first, or give this one another --id")
+    url = arguments.url
+    if arguments.format == "auto" and not arguments.as_given:
+        url = await _found(url, settings)
+    feed_id = arguments.id or wanted.named(url, feeds)
     if feed_id in feeds:
         raise Failure(f"feed {feed_id} is already followed; remove it first, or give this one another --id")
     feed = Feed(
         id=feed_id,
-        url=arguments.url,
+        url=url,
         format=arguments.format,
         min_interval=arguments.min_interval,
         max_interval=arguments.max_interval,
@@ -119,6 +134,35 @@ async def _add(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argp
     )
     await wanted.write(log, topics, [feed])
     print(feed_id)
+
+
+async def _found(url: str, settings: Settings) -> str:
+    """What to follow for an address that somebody gives: itself, or the only feed or blog that its page points to.
+
+    Raises:
+        Failure: the page points to several.
+    """
+    fetch = settings.config.fetch
+    try:
+        raw = await fetch_once(url, msgspec.structs.replace(fetch, timeout=min(fetch.timeout, LOOK_WITHIN)))
+        await documents.read(raw, "auto", settings.config.differ)
+    except FetchFailed:
+        # The poller tells what is wrong, and goes on asking.
+        return url
+    except Unreadable as refusal:
+        offers = links.offers(raw) if refusal.code == "not-a-live-blog" else []
+        shown = telemetry.redact(url)
+        if not offers:
+            print(f"{shown} is followed, but cannot be read now: {refusal}", file=sys.stderr)
+            return url
+        if len(offers) > 1:
+            named = links.described(offers)
+            raise Failure(f"{shown} is a page, no live blog; {named}: add the one that is meant") from None
+        print(
+            f"{shown} is a page, no live blog; {offers[0].url} ({offers[0].kind}) is followed instead", file=sys.stderr
+        )
+        return offers[0].url
+    return url
 
 
 async def _remove(log: Log, topics: Topics, feed: Feed, settings: Settings) -> None:

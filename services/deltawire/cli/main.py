@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
         "  deltawire tail --from-beginning --no-follow --json | jq .type",
     )
     tail.add_argument("--from-beginning", action="store_true", help="all events still kept, then the new ones")
-    tail.add_argument("--feed", metavar="ID", help="this feed only")
+    tail.add_argument("--feed", metavar="ID", help="this feed, or the feeds of this series, only")
     tail.add_argument("--json", action="store_true", help="one CloudEvent (structured JSON) a line")
     tail.add_argument("--no-follow", action="store_true", help="stop at the end instead of waiting for more")
 
@@ -195,11 +195,16 @@ def _feeds_parser(feeds: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="the wanted feeds and their state")
     _config_argument(listing)
     listing.add_argument("--json", action="store_true", help="one feed a line")
-    add = actions.add_parser("add", help="follow a feed")
+    add = actions.add_parser(
+        "add",
+        help="follow a feed",
+        description="Follows a live blog or a feed. A page that is neither, but points to one of them, stands for it.",
+    )
     _config_argument(add)
     add.add_argument("url", metavar="URL")
     add.add_argument("--id", help="[a-z0-9-]+ (default: made from the address)")
     _format_argument(add)
+    add.add_argument("--as-given", action="store_true", help="do not look what is at the URL")
     add.add_argument("--min-interval", type=float, default=10, metavar="S", help="seconds (default: 10)")
     add.add_argument("--max-interval", type=float, default=900, metavar="S", help="seconds (default: 900)")
     add.add_argument("--tag", action="append", default=[], dest="tags", metavar="TAG")

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -47,6 +48,8 @@ STOP_WITHIN = 6.0
 SERVICES = ("gateway", "storage", "alerting", "differ", "poller")
 STORED = {"gateway", "storage", "alerting"}
 SEED_ATTEMPTS = 20
+OPEN_FILES = 65_536
+"""Files and sockets that are asked for: each host of a feed may have some connections open, most of them idle."""
 
 
 async def main(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -88,6 +91,7 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
         LogError, StoreError: the log or the store cannot be opened.
         Failure: one of them did not answer for ``ops.start_timeout``, or a service ended by itself.
     """
+    allow_open_files()
     for warning in settings.warnings:
         logger.warning("config.warning", where=warning.where, message=warning.message)
     config = settings.config
@@ -122,6 +126,14 @@ async def serve(settings: Settings, urls: Sequence[str], services: Collection[st
         if "gateway" not in services:
             ready.set()
         await _until_stopped(running | {"ops": ops.serve(config.ops, ready.is_set)})
+
+
+def allow_open_files() -> None:
+    """Raise the limit of open files to OPEN_FILES, or as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _say_stopped(_: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:

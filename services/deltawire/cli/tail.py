@@ -39,15 +39,18 @@ async def _say_what_is_missing(log: Log, topics: Topics, settings: Settings, fee
     if not any(end for _, end in bounds.values()):
         print(f"nothing has run yet on {settings.config.log.url}", file=sys.stderr)
     elif feed is not None and feed not in (feeds := await wanted.read(log, topics)):
+        if any(known.series == feed for known in feeds.values()):
+            return
         print(f"no feed {feed!r} is followed now; known: {', '.join(feeds) or 'none'}", file=sys.stderr)
 
 
 def _print(record: Record, arguments: argparse.Namespace) -> None:
-    if arguments.feed is not None and record.key != arguments.feed:
-        return
     try:
         event = events.decode(record.headers, record.value)
     except ValueError as error:
-        print(f"{record.topic}/{record.partition}@{record.offset} is skipped: {error}", file=sys.stderr)
+        if arguments.feed in (None, record.key):
+            print(f"{record.topic}/{record.partition}@{record.offset} is skipped: {error}", file=sys.stderr)
+        return
+    if arguments.feed not in (None, event.feed_id, event.data.feed.series):
         return
     print(event.structured().decode() if arguments.json else describe(event))

@@ -57,14 +57,14 @@ async def run(
             records = await reader.poll(max_records=BATCH)
             while records:
                 batch = Batch(memory, topics, source, policy)
-                # A large document takes its time: not that of the event loop.
+                # Large documents, and many at once after a start, take their time: not that of the event loop.
                 taken = await asyncio.to_thread(batch.add_all, records, datetime.now(UTC))
                 fuse_after = fuse.after(batch.skips.outcomes)
                 position = records[taken - 1].offset + 1
-                await writer.commit(batch.records(partition, position))
+                await writer.commit(await asyncio.to_thread(batch.records, partition, position))
                 await asyncio.to_thread(batch.settle, position)
                 fuse = fuse_after
-                _report(batch)
+                await asyncio.to_thread(_report, batch)
                 records = records[taken:]
 
     await run_partitions(log, f"{topics.prefix}.differ", topics.observations, worker)

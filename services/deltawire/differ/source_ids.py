@@ -115,15 +115,19 @@ def shifted(pairs: Iterable[tuple[Known, Entry]], known: Iterable[Known], entrie
     ``pairs`` are known entries and those shown under their ids. That the time differs too tells a shift from an entry
     that was edited to the text of another.
     """
-    pairs = list(pairs)
-    total, reused = len(pairs), 0
-    others = [(k.entry, e) for k, e in pairs if not k.entry.published_at == e.published_at is not None]
-    moved = [(old, new) for old, new in ((_print(a), _print(b)) for a, b in others) if old[1] != new[1]]
-    if not moved:
-        return False
-    held = Counter(_print(k.entry) for k in known)
-    shown = Counter(_print(entry) for entry in entries)
-    for old, new in moved:
+    held: Counter[tuple[datetime | None, str]] | None = None
+    shown: Counter[tuple[datetime | None, str]] = Counter()
+    reused = total = 0
+    for before, entry in pairs:
+        total += 1
+        if before.entry.published_at == entry.published_at is not None:
+            continue
+        old, new = _print(before.entry), _print(entry)
+        if old[1] == new[1]:
+            continue
+        if held is None:
+            # Not before: entries keep their times as a rule, and then nothing needs to be counted.
+            held, shown = Counter(_print(k.entry) for k in known), Counter(map(_print, entries))
         reused += old[0] is not None and new[0] is not None
         if any(
             there[one] == here[one] == 1 and (one[0] is not None or len(one[1]) >= TELLING_TEXT)

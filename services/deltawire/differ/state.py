@@ -79,7 +79,7 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     backfill: bool = False
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The memory of one entry.
 
     ``entry`` is as the last event said it. ``shown`` is what the source shows where that differs only by what
@@ -109,7 +109,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     volatile: dict[str, Span] = {}
 
 
-class FeedState(msgspec.Struct, frozen=True, kw_only=True):
+class FeedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The memory of one feed, without its entries.
 
     ``order`` holds the entry ids newest first as last shown, the missing ones kept at their old places.

@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 from lxml import etree
 
-from deltawire import variables
 from deltawire.formats import text as texts
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.dom import Page, line
 from deltawire.formats.foreign import Flaw, parse_json
-from deltawire.formats.page import jsonld_scripts
+from deltawire.formats.page import is_markup, jsonld_scripts
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Entry
 
@@ -22,7 +21,7 @@ MOST_LINKS = 5000
 """Of a document that are looked at."""
 
 _LONGEST_TITLE = 300
-_MOST_OFFERS = 10
+_MOST_OFFERS = 5
 _FEEDS = {
     "application/rss+xml": "RSS",
     "application/atom+xml": "Atom",
@@ -84,8 +83,16 @@ def of_query(document: object) -> list[Found] | None:
     return [link for link in found if link]
 
 
+def described(offers: list[Offer]) -> str:
+    """Part of a sentence: what a page points to."""
+    named = [f"{offer.url} ({offer.kind}{f', {offer.title[:60]!r}' if offer.title else ''})" for offer in offers]
+    return f"it points to {' and to '.join(named)}"
+
+
 def offers(raw: Raw) -> list[Offer]:
-    """What an HTML page points to that can be followed: its blogs and its feeds, each address once."""
+    """What an HTML page points to that can be followed, blogs first, each once; nothing for other documents."""
+    if not is_markup(raw.body):
+        return []
     try:
         page = Page(raw)
     except Unreadable:
@@ -99,7 +106,8 @@ def offers(raw: Raw) -> list[Offer]:
             # WordPress names its JSON API in the same way.
             if link and not (kind == "JSON Feed" and "/wp-json/" in link.url):
                 out.append(Offer(url=link.url, kind=kind, title=link.title))
-    return list({offer.url: offer for offer in reversed(out)}.values())[::-1][:_MOST_OFFERS]
+    own = (canonical_url(raw.url) or "").partition("#")[0]
+    return list({offer.url: offer for offer in reversed(out) if offer.url != own}.values())[::-1][:_MOST_OFFERS]
 
 
 def _base(page: Page) -> str:
@@ -161,11 +169,11 @@ def _time(text: str) -> datetime | None:
 
 
 def _found(url: str | None, base: str | None, title: str, at: datetime | None = None) -> Found | None:
-    """The link, if it leads to a document of the web, and holds neither credentials nor what we would fill in."""
+    """The link, if it leads to a document of the web and holds no credentials."""
     whole = canonical_url(url or "", base)
     if whole is None or not whole.startswith("http"):
         return None
     whole = whole.partition("#")[0]
-    if "@" in whole.split("/")[2] or variables.NAME.search(whole):
+    if "@" in whole.split("/")[2]:
         return None
     return Found(url=whole, title=(texts.line(title) or "")[:_LONGEST_TITLE], at=at)

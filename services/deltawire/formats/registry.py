@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from deltawire.formats import links
 from deltawire.formats import text as texts
 from deltawire.formats.aljazeera import AlJazeera
 from deltawire.formats.amp import Amp
@@ -77,6 +78,15 @@ def read(raw: Raw, format: str = "auto", *, lenient: bool = False) -> Reading:  
         raise ValueError(f"there is no format {format!r}; known are auto, {', '.join(FORMATS)}")
     if len(raw.body) > MAX_BYTES:
         raise Unreadable("too-large", f"the document has {len(raw.body)} bytes; at most {MAX_BYTES} are read")
+    try:
+        return _read(raw, format, lenient=lenient)
+    except Unreadable as refusal:
+        if refusal.code != "not-a-live-blog" or not (offers := links.offers(raw)):
+            raise
+        raise Unreadable(refusal.code, f"{refusal}; {links.described(offers)}") from None
+
+
+def _read(raw: Raw, format: str, *, lenient: bool) -> Reading:  # noqa: A002
     adapter = detect(raw) if format == "auto" else FORMATS[format]
     try:
         return adapter.read_leniently(raw) if lenient and isinstance(adapter, LenientFormat) else adapter.read(raw)

@@ -35,6 +35,7 @@ class Item(msgspec.Struct, frozen=True):
     offset: int
     feed_id: str
     frame: bytes
+    series: str | None = None
 
 
 class Closed(Exception):
@@ -204,7 +205,7 @@ class Hub:
         if first:
             self._on_event(event)
         frame = b"event: %b\ndata: %b\n\n" % (event.type.encode(), event.structured())
-        return Item(record.partition, record.offset, event.feed_id, frame)
+        return Item(record.partition, record.offset, event.feed_id, frame, event.data.feed.series)
 
 
 def _furthest(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:

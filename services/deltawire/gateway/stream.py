@@ -66,7 +66,7 @@ class Stream:
             if item.offset < self.positions[item.partition]:
                 continue
             self.positions[item.partition] = item.offset + 1
-            if item.frame and (not self._feeds or item.feed_id in self._feeds):
+            if item.frame and (not self._feeds or item.feed_id in self._feeds or item.series in self._feeds):
                 frames.append(b"id: %b\n%b" % (self.last_id.encode(), item.frame))
                 self._skipped = 0
             else:

@@ -111,7 +111,7 @@ def confine(parent: int, memory: int) -> None:
     The limits are the kernel's. No network has two layers: a network namespace of its own, where the kernel lets an
     ordinary process have one, and an audit hook, which stops what Python code does.
     """
-    os.nice(10)
+    os.nice(5)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -195,7 +195,9 @@ class Watch:
             refusal = await poller.robots.refusal(place) if is_page else None
             async with poller.gates.slot(place) if refusal is None else contextlib.nullcontext():
                 if look is None:
-                    poller.lateness = max(poller.lateness, asyncio.get_running_loop().time() - self._due)
+                    late = max(0.0, asyncio.get_running_loop().time() - self._due)
+                    poller.lateness = max(poller.lateness, late)
+                    telemetry.poll_lateness_seconds.observe(late)
                     look = poller.begin(self._ref, state)
                 known = looks.validators(feed, state, reader, look.began_at)
                 outcome = refusal or await fetch(

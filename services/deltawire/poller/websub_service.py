@@ -191,6 +191,7 @@ class WebSub:
             current = member.subscription
             if failure.retry_after and current is not None and current.callback == subscription.callback:
                 member.subscription = websub.put_off(current, failure.retry_after)
+                await member.save()
             self._warn("websub.failed", member.feed.id, subscription, failure.detail)
         except LogError as error:
             self._warn("websub.failed", member.feed.id, member.subscription, str(error)[:200])

@@ -1,0 +1,44 @@
+"""A feed that costs too much, among others, in the running poller."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deltawire.model import Document, Failed
+from deltawire.poller import workers
+from deltawire.poller.reader import Bounds
+from poller.test_guard import SLOPPY, ended, many
+from support.origin import Answer
+from support.polling import Deployment, has, page
+
+
+def reader_processes() -> list[int]:
+    """The children of this process that read."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in children if b"deltawire.poller.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+async def test_a_bomb_is_one_failed_look_that_says_why_while_others_are_read(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "Bounds", lambda: Bounds(cpu=1))
+    site.origin.serve("/bomb", Answer(body=many(19_000)))
+    site.origin.serve("/sloppy", Answer(body=SLOPPY))
+    site.origin.serve("/healthy", page("one"))
+
+    async with site.poller():
+        await site.add("bomb", site.origin.url("/bomb"))
+        await site.origin.wait_for("/bomb", 1)
+        for name in ("sloppy", "healthy"):
+            await site.add(name, site.origin.url(f"/{name}"))
+            await site.until(has(Document), name)
+        failed = (await site.until(has(Failed), "bomb", seconds=30))[0]
+        pids = reader_processes()
+        assert pids
+    assert isinstance(failed, Failed)
+    assert (failed.cause, failed.attempts) == ("too-expensive", 1)
+    assert failed.detail == "reading the document took more than 1 s of CPU time"
+    await ended(*pids)
