@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deltawire import wanted
-from deltawire.cli import start
+from deltawire.cli.main import main
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.model import Feed
@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(folder: Path, text: str | bytes, *more: str) -> int:
     (folder / "list").write_bytes(text.encode() if isinstance(text, str) else text)
-    return start(["feeds", "import", "list", *more])
+    return main(["feeds", "import", "list", *more])
 
 
 def imported(folder: Path) -> dict[str, Feed]:

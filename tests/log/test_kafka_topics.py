@@ -11,7 +11,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deltawire import cli
+from deltawire.cli.main import main
 from deltawire.config import KafkaConfig
 from deltawire.log.engines import open_log
 from deltawire.log.kafka_client import Cluster
@@ -83,7 +83,7 @@ def deltawire(kafka: Broker, config: KafkaConfig, tmp_path: Path, capsys: pytest
             f'[log]\nurl = "kafka://{kafka.address}"\n[kafka]\ntopic_prefix = "{config.topic_prefix}"\n'
             f"partitions = {partitions}\nreplication_factor = 1\n"
         )
-        status = cli.main([*arguments, "--config", str(file)])
+        status = main([*arguments, "--config", str(file)])
         told = capsys.readouterr()
         return status, told.out, told.err
 
@@ -163,7 +163,7 @@ def test_what_needs_kafka_says_so_on_the_embedded_log(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(command) == 2
+    assert main(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "log.url sqlite:///var/deltawire/log.db is the embedded log" in line
     assert "kafka://host:9092" in line
@@ -175,7 +175,7 @@ def test_a_broker_that_is_not_there_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DELTAWIRE_LOG__URL", "kafka://127.0.0.1:9")
-    assert cli.main(["tail"]) == 1
+    assert main(["tail"]) == 1
     assert capsys.readouterr().err == (
         "deltawire tail: cannot look at the topics: Kafka at 127.0.0.1:9 cannot be reached; "
         "is it running, and is the address right?\n"

@@ -25,16 +25,16 @@ from deltawire.model import (
 from deltawire.poller.reader import bounded
 from support import origin as sites
 from support.origin import Answer, Request
-from support.polling import CONFIG, Deployment, blog, has, page, texts, with_fetch
+from support.polling import CONFIG, OWED, Deployment, blog, has, page, texts, with_fetch
 
 
 async def test_changes_are_written_as_documents_with_the_looks_that_confirm_them(site: Deployment) -> None:
-    site.origin.serve("/feed", *[page("a")] * 8, page("b", "a"))
+    site.origin.serve("/feed", *[page("a")] * (OWED + 3), page("b", "a"))
     await site.add()
     async with site.poller():
-        await site.origin.wait_for("/feed", 20)
+        await site.origin.wait_for("/feed", 2 * OWED + 10)
     kinds = await site.kinds()
-    assert kinds == ["Document", *["Unchanged"] * 3, "Document", *["Unchanged"] * 3]
+    assert kinds == ["Document", *["Unchanged"] * OWED, "Document", *["Unchanged"] * OWED]
     first, *_, second = [seen for seen in await site.observations() if isinstance(seen, Document)]
     assert (texts(first), sorted(texts(second))) == (["a"], ["a", "b"])
     assert first.began_at <= first.fetched_at <= second.began_at

@@ -22,7 +22,7 @@ from deltawire.poller import service
 from deltawire.telemetry import registry as metrics
 from support import origin as sites
 from support.origin import Answer, Origin
-from support.polling import CONFIG, TOPICS, Busy, Deployment, Failing, blog, has, page, shows, texts
+from support.polling import CONFIG, OWED, TOPICS, Busy, Deployment, Failing, blog, has, page, shows, texts
 from support.waiting import running
 
 
@@ -84,9 +84,9 @@ async def test_an_observation_and_its_state_are_one_write(site: Deployment) -> N
             service.run(Noted(site.log), TOPICS, CONFIG, session=session)  # type: ignore[arg-type]
         ),
     ):
-        await site.until(has(Unchanged, 3))
-        await site.origin.wait_for("/feed", 10)
-    assert written == [[TOPICS.observations, TOPICS.fetch_state]] * 4
+        await site.until(has(Unchanged, OWED))
+        await site.origin.wait_for("/feed", OWED + 6)
+    assert written == [[TOPICS.observations, TOPICS.fetch_state]] * (1 + OWED)
 
 
 async def test_state_changes_and_only_they_are_warnings_that_say_what_to_do(site: Deployment) -> None:

@@ -16,7 +16,7 @@ from deltawire.config import Config, FetchConfig
 from deltawire.log.port import LogError, Outgoing, Record, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import Document, Feed, FetchState, Observation
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Document, Feed, FetchState, Observation
 from deltawire.poller import service
 from support.origin import Answer, Origin
 from support.waiting import running
@@ -27,6 +27,9 @@ CONFIG = Config(
         allow_private_networks=True, per_host_rate=0, per_host_connections=64, live_interval=0.05, timeout=5
     )
 )
+OWED = REVERSAL_LOOKS * DOUBTFUL + 1
+"""Looks without a change that are written after one."""
+
 JSON_FEED = "https://jsonfeed.org/version/1.1"
 
 

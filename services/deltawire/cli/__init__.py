@@ -13,6 +13,6 @@ def start(argv: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         # Until a service has its own way to stop, there is nothing to stop. Before the imports, which take a while.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    from deltawire.cli.main import run
+    from deltawire.cli.main import main
 
-    return run(argv)
+    return main(argv)

@@ -247,7 +247,7 @@ def _dead_letters_parser(dead_letters: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="each that was not redriven yet")
 
 
-def run(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     arguments = parser().parse_args(argv)
     try:
