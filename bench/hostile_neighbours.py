@@ -62,14 +62,20 @@ def main() -> None:
     alone = delays(asked, options.interval, began, added)
     beside = delays(asked, options.interval, added, ended)
     left = forgotten(asked, options.interval, until)
-    memory = [[s.memory for s in fleet.memory if start <= s.at < end] for start, end in ((began, added), (added, ended))]
+    memory = [
+        [s.memory for s in fleet.memory if start <= s.at < end] for start, end in ((began, added), (added, ended))
+    ]
     late = memory[1][len(memory[1]) // 2 :]
     early = memory[1][: len(memory[1]) // 2]
     print(f"{options.feeds} healthy feeds every {options.interval:g} s; {BOMBS} of bombs and {DRIPS} that drip")
     for share in (50, 99):
         one, other = percentile(alone, share), percentile(beside, share)
-        print(f"  p{share} of the delay of the healthy: {one:.3f} s alone, {other:.3f} s beside; ratio {other / one:.2f}")
-    print(f"memory: {max(memory[0]):.0f} MiB alone, {max(early):.0f} beside, {max(late):.0f} in the second half of that")
+        print(
+            f"  p{share} of the delay of the healthy: {one:.3f} s alone, {other:.3f} s beside; ratio {other / one:.2f}"
+        )
+    print(
+        f"memory: {max(memory[0]):.0f} MiB alone, {max(early):.0f} beside, {max(late):.0f} in the second half of that"
+    )
     print(f"forgotten feeds: {len(left)}; events that are wrong: {len(mistakes)}; load {os.getloadavg()[0]:.1f}")
     for mistake in mistakes[:5]:
         print(" ", mistake)
