@@ -110,7 +110,7 @@ class Deltawire:
     async def look(self, events: int) -> None:
         self._events += events
         await at_once(watch.look() for watch in self._watches)
-        while (committed := (await self._log.bounds(self._topics.events))[0][1]) < self._events:
+        while (committed := (await self._log.bounds(self._topics.events))[0][1]) < self._events:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         if committed > self._events:
             raise SystemExit(f"{committed} events were committed, {self._events} are right")

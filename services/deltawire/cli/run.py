@@ -133,8 +133,8 @@ def allow_open_files() -> None:
 def collect_rarely() -> None:
     """Look for garbage in cycles after 50,000 new objects instead of 700.
 
-    What is known of the feeds are millions of objects that live on, and to go through them again and again took a
-    tenth of the CPU time of a look that finds nothing new.
+    What is known of the feeds are millions of objects that live on, and going through them again and again took a
+    tenth and more of the CPU time of a look that finds nothing new.
     """
     gc.set_threshold(50_000, 50, 100)
 
