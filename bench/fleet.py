@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Sample(NamedTuple):
 
 
 class Fleet:
-    """The process. Use it as a context manager; ``memory`` are samples of its resident size with that of its readers."""
+    """The process. Use it as a context manager; ``memory`` are samples of its resident size, its readers' included."""
 
     def __init__(self, folder: Path, urls: Sequence[str], interval: float) -> None:
         self.memory: list[Sample] = []
@@ -152,7 +153,7 @@ def delays(asked: Sequence[Sequence[float]], interval: float, since: float, unti
     return [
         later - sooner - interval
         for times in asked
-        for sooner, later in zip(times, times[1:], strict=False)
+        for sooner, later in pairwise(times)
         if since <= sooner and later <= until
     ]
 

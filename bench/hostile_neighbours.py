@@ -2,9 +2,10 @@
 
     .venv/bin/python bench/hostile_neighbours.py [--feeds N] [--seconds S] [--interval S]
 
-First the healthy feeds run alone, for the baseline; then the others are added, and both run on. Shown is how much longer
-than their interval the healthy feeds waited for their next request, by the origin (scheduling and the fetch), before
-and after. At the end the healthy feeds stand still and the events in the log are compared with what the origin showed.
+First the healthy feeds run alone, for the baseline; then the others are added, and both run on. Shown is how much
+longer than their interval the healthy feeds waited for their next request, by the origin (scheduling and the fetch),
+before and after. At the end the healthy feeds stand still and the events in the log are compared with what the origin
+showed.
 The status is 1 if an event is wrong or missing, if a feed was left alone for two intervals, if the process ended, or if
 memory grew by more than a quarter in the second half of the hostile time. Delays are shown, not judged: on a busy
 machine they say nothing alone.
@@ -62,20 +63,14 @@ def main() -> None:
     alone = delays(asked, options.interval, began, added)
     beside = delays(asked, options.interval, added, ended)
     left = forgotten(asked, options.interval, until)
-    memory = [
-        [s.memory for s in fleet.memory if start <= s.at < end] for start, end in ((began, added), (added, ended))
-    ]
-    late = memory[1][len(memory[1]) // 2 :]
-    early = memory[1][: len(memory[1]) // 2]
+    quiet = [sample.memory for sample in fleet.memory if began <= sample.at < added]
+    memory = [sample.memory for sample in fleet.memory if added <= sample.at < ended]
+    early, late = memory[: len(memory) // 2], memory[len(memory) // 2 :]
     print(f"{options.feeds} healthy feeds every {options.interval:g} s; {BOMBS} of bombs and {DRIPS} that drip")
     for share in (50, 99):
         one, other = percentile(alone, share), percentile(beside, share)
-        print(
-            f"  p{share} of the delay of the healthy: {one:.3f} s alone, {other:.3f} s beside; ratio {other / one:.2f}"
-        )
-    print(
-        f"memory: {max(memory[0]):.0f} MiB alone, {max(early):.0f} beside, {max(late):.0f} in the second half of that"
-    )
+        print(f"  p{share} of the delay of the healthy: {one:.3f} s alone, {other:.3f} beside; ratio {other / one:.2f}")
+    print(f"memory: {max(quiet):.0f} MiB alone, {max(early):.0f} beside, {max(late):.0f} in the second half of that")
     print(f"forgotten feeds: {len(left)}; events that are wrong: {len(mistakes)}; load {os.getloadavg()[0]:.1f}")
     for mistake in mistakes[:5]:
         print(" ", mistake)

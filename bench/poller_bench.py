@@ -32,6 +32,7 @@ import aiohttp.connector
 from feed_origin import SHOWN, Origin
 
 from deltawire import net, telemetry
+from deltawire.cli.run import collect_rarely
 from deltawire.config import Config, FetchConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
@@ -45,7 +46,7 @@ from deltawire.poller.watch import Watch
 
 CONCURRENCY = 64
 HOSTS = 50
-READER = "reader==3.26"
+READER = ("reader==3.26", "sgmllib3k==1.0.0")  # the second is wanted by the feedparser in the first
 OUR_CORE, ORIGINS_CORE = 0, 1
 FETCH = FetchConfig(
     allow_private_networks=True, per_host_rate=0, per_host_connections=CONCURRENCY, respect_robots=False
@@ -109,7 +110,7 @@ class Deltawire:
     async def look(self, events: int) -> None:
         self._events += events
         await at_once(watch.look() for watch in self._watches)
-        while (committed := (await self._log.bounds(self._topics.events))[0][1]) < self._events:
+        while (committed := (await self._log.bounds(self._topics.events))[0][1]) < self._events:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         if committed > self._events:
             raise SystemExit(f"{committed} events were committed, {self._events} are right")
@@ -161,7 +162,7 @@ def install_reader(folder: Path) -> tuple[Path | None, str]:
     """The interpreter of an environment that has it; else null, and why not."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    done = subprocess.run([python, "-m", "pip", "install", "-q", READER], capture_output=True, text=True)
+    done = subprocess.run([python, "-m", "pip", "install", "-q", *READER], capture_output=True, text=True)
     return (python, "") if done.returncode == 0 else (None, (done.stderr.strip().splitlines() or ["pip failed"])[-1])
 
 
@@ -252,6 +253,7 @@ def main() -> None:
     options = parser.parse_args()
     os.sched_setaffinity(0, {OUR_CORE})
     telemetry.configure_logging("warning")
+    collect_rarely()
     print(f"{'':42}  looks/s  ms CPU    bare  of bare, wall and CPU  reader ms, times ours by wall and CPU")
     with tempfile.TemporaryDirectory(dir=".") as folder:
         python, why_not = options.reader_python, ""

@@ -1,4 +1,4 @@
-"""``deltawire run`` on ten thousand feeds: how late its looks are, what memory it takes, and whether every event is right.
+"""``deltawire run`` on ten thousand feeds: how late its looks are, what memory it takes, if every event is right.
 
     .venv/bin/python bench/ten_thousand.py [--feeds N] [--seconds S] [--interval S] [--entries N]
 

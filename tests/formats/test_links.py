@@ -56,7 +56,7 @@ def test_credentials_and_variables_in_links_are_no_links() -> None:
 
 
 def test_a_page_of_very_many_links_is_read_so_far() -> None:
-    assert len(links.of_page(page("<a href=/x>x</a>" * 20_000))) == links.MOST_LINKS
+    assert len(links.of_page(page("<a href=/x>x</a>" * 10_000))) == links.MOST_LINKS
 
 
 def test_a_page_that_cannot_be_parsed_is_no_page_without_links() -> None:
@@ -102,6 +102,11 @@ def test_a_page_that_is_no_live_blog_is_refused_with_what_it_points_to(format_: 
         read(page("<p>News.</p>", alternate("/feed", title="All news")), format_)
     assert refusal.value.code == "not-a-live-blog"
     assert str(refusal.value).endswith("; it points to https://news.example/feed (RSS, 'All news')")
+
+
+def test_items_within_items_are_read_once() -> None:
+    item = '<div itemtype="https://schema.org/LiveBlogPosting">'
+    assert len(links.of_page(page(item * 100 + '<a href="/live-1">Live</a>'))) == 2
 
 
 def test_a_page_that_points_nowhere_is_refused_as_before() -> None:

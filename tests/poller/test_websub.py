@@ -1,94 +1,31 @@
-"""The WebSub subscriber against a real hub and site: the cases of websub.rocks, and what hubs and strangers do."""
+"""The WebSub subscriber against a real hub and site: websub.rocks 100 to 205, and what becomes of a subscription."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import shutil
-import ssl
-from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from deltawire import net, telemetry
+from deltawire import net
 from deltawire.config import Config, WebSubConfig
-from deltawire.differ import service as differ
-from deltawire.differ.state import Policy
-from deltawire.events import EntryData, decode
 from deltawire.listening import CannotListen
-from deltawire.log.port import Outgoing, snapshot
-from deltawire.log.sqlite import SqliteLog
-from deltawire.model import Document, FetchState, Subscription
-from deltawire.poller import websub, websub_hub, websub_service
+from deltawire.log.port import Outgoing
+from deltawire.model import Document, FetchState
+from deltawire.poller import websub
 from deltawire.poller.guard import Guard
-from deltawire.poller.hosts import Gates
 from deltawire.poller.shared import Poller
 from deltawire.poller.watch import Watch
-from poller.test_tls import certificate
-from support.hub import CONTENT, Form, Hub
-from support.origin import Answer, Origin, redirect
-from support.polling import CONFIG, TOPICS, Deployment, blog, has, shows
-from support.postgres import free_port
-from support.waiting import eventually, running
+from support.hub import CONTENT, Hub
+from support.origin import Answer, redirect
+from support.polling import CONFIG, TOPICS, has, shows
+from support.waiting import eventually
+from support.websub import Desk
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-class Desk(Deployment):
-    """A deployment whose poller listens to hubs. Its feeds are not looked at again for long, unless they are woken."""
-
-    def __init__(self, path: Path, origin: Origin, hub: Hub) -> None:
-        super().__init__(path, origin)
-        self.hub = hub
-        self.topic = origin.url("/topic")
-        port = free_port()
-        self.config = msgspec.structs.replace(
-            CONFIG, websub=WebSubConfig(callback=f"http://127.0.0.1:{port}/websub", port=port)
-        )
-
-    def page(self, *texts: str, **fields: Any) -> Answer:
-        links = f'<{self.hub.url}>; rel="hub", <{self.topic}>; rel="self"'
-        headers = {"Link": links, "Cache-Control": "max-age=600"} | fields.pop("headers", {})
-        return Answer(body=blog(*texts), content_type="application/feed+json", headers=headers, **fields)
-
-    def listening(self, **options: Any) -> Any:
-        return self.poller(self.config, **options)
-
-    async def subscribed(self, min_interval: float = 0.03) -> Form:
-        """A feed is added, and its hub has been told where to deliver."""
-        self.origin.serve("/feed", self.page("a"))
-        await self.add(min_interval=min_interval, max_interval=900)
-        return await self.hub.confirmed()
-
-    async def subscription(self) -> Subscription | None:
-        state = await self.state()
-        return None if state is None else state.subscription
-
-    async def until_state(self, condition: Callable[[FetchState | None], bool]) -> None:
-        async def holds() -> bool:
-            return condition(await self.state())
-
-        await eventually(holds, seconds=10)
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    monkeypatch.setattr(websub_service, "TEND_INTERVAL", 0.02)
-    async with Origin() as origin, Hub() as hub:
-        desk = Desk(tmp_path / "log.db", origin, hub)
-        desk.log = await SqliteLog.open(desk.path, TOPICS, partitions=2)
-        yield desk
-        await desk.log.close()
-
-
-def counted(outcome: str) -> float:
-    return float(telemetry.websub.labels(outcome)._value.get())
 
 
 async def test_a_feed_with_a_hub_is_subscribed_to_by_a_callback_of_its_own(desk: Desk) -> None:
@@ -171,72 +108,6 @@ async def test_only_what_was_asked_for_is_verified(desk: Desk) -> None:
         assert before.lease_until is not None
 
 
-async def test_a_signed_delivery_is_answered_2xx_and_leads_to_a_look(desk: Desk) -> None:
-    """300. The content that is delivered is nothing; what the feed itself shows counts."""
-    async with desk.listening():
-        form = await desk.subscribed()
-        desk.origin.serve("/feed", desk.page("b", "a"))
-        assert await desk.hub.deliver(form, blog("injected")) == 202
-        await desk.until(shows(2))
-        await desk.until_state(lambda state: bool(state and state.subscription and state.subscription.proven))
-    assert len(desk.origin.asked("/feed")) == 2
-
-
-@pytest.mark.parametrize("method", ["sha1", "sha384", "sha512"])
-async def test_each_method_of_signing_wakes_the_feed(desk: Desk, method: str) -> None:
-    async with desk.listening():
-        form = await desk.subscribed()
-        await desk.hub.deliver(form, method=method)
-        await desk.origin.wait_for("/feed", 2)
-
-
-async def test_a_delivery_without_the_right_signature_is_answered_2xx_and_ignored(desk: Desk) -> None:
-    """301, 302."""
-    before = {outcome: counted(outcome) for outcome in ("forged", "unsigned", "unknown")}
-    async with desk.listening():
-        form = await desk.subscribed(min_interval=0.001)
-        assert await desk.hub.deliver(form, secret="guessed") == 202
-        assert await desk.hub.post(form.callback, CONTENT) == 202
-        assert await desk.hub.post(form.callback, CONTENT, {"X-Hub-Signature": "sha256=00"}) == 202
-        digest = hashlib.sha256(CONTENT).hexdigest()
-        assert await desk.hub.post(form.callback, CONTENT, {"X-Hub-Signature": f"sha256={digest}"}) == 202
-        # To another process, or for a subscription that is no more.
-        assert await desk.hub.post(form.callback + "x", CONTENT) == 202
-        after = {outcome: counted(outcome) - count for outcome, count in before.items()}
-        assert after == {"forged": 2, "unsigned": 2, "unknown": 1}
-        # Had one of them rung, this would be the third look.
-        desk.origin.serve("/feed", desk.page("b", "a"))
-        await desk.hub.deliver(form)
-        await desk.until(shows(2))
-    assert len(desk.origin.asked("/feed")) == 2
-
-
-async def test_a_flood_of_deliveries_costs_one_look_in_each_min_interval(desk: Desk) -> None:
-    desk.origin.serve("/feed", desk.page("a"))
-    async with desk.listening():
-        await desk.add(min_interval=0.4, max_interval=900)
-        form = await desk.hub.confirmed()
-        assert set(await asyncio.gather(*[desk.hub.deliver(form) for _ in range(100)])) == {202}
-        first, second = await desk.origin.wait_for("/feed", 2)
-        await desk.hub.deliver(form)
-        third = (await desk.origin.wait_for("/feed", 3))[2]
-    assert second.at - first.at >= 0.39
-    assert third.at - second.at >= 0.39
-
-
-async def test_looks_are_close_again_after_a_delivery_that_a_cache_does_not_show_yet(desk: Desk) -> None:
-    fetch = msgspec.structs.replace(desk.config.fetch, live_interval=600)
-    desk.config = msgspec.structs.replace(desk.config, fetch=fetch)
-    desk.origin.serve("/feed", desk.page("a", headers={"Cache-Control": "no-cache"}))
-    async with desk.listening():
-        await desk.add(min_interval=0.001, max_interval=900)
-        form = await desk.hub.confirmed()
-        before = await desk.origin.wait_for("/feed", 15)
-        await desk.hub.deliver(form)
-        after = await desk.origin.wait_for("/feed", len(before) + 3)
-    assert after[-1].at - after[-2].at < before[-1].at - before[-2].at
-
-
 async def test_what_a_hub_says_of_a_feed_that_is_watched_elsewhere_by_now_is_not_written(desk: Desk) -> None:
     async with net.make_session(CONFIG.fetch) as session, Guard(10) as guard:
         poller = Poller(desk.log, TOPICS, desk.config, session, lambda: NOW, guard, "g")
@@ -247,54 +118,6 @@ async def test_what_a_hub_says_of_a_feed_that_is_watched_elsewhere_by_now_is_not
         await desk.log.append([Outgoing(topic=TOPICS.fetch_state, key=feed.id, value=None)])
         assert not await watch.save()
     assert await desk.state() is None
-
-
-async def test_what_is_too_large_or_too_slow_is_cut_off(desk: Desk) -> None:
-    fetch = msgspec.structs.replace(desk.config.fetch, max_bytes=10_000, timeout=0.3)
-    desk.config = msgspec.structs.replace(desk.config, fetch=fetch)
-    async with desk.listening():
-        form = await desk.subscribed()
-        signed = {"X-Hub-Signature": "sha256=" + "0" * 64}
-        assert await desk.hub.post(form.callback, b"x" * 10_001, signed) == 413
-        reader, writer = await asyncio.open_connection("127.0.0.1", desk.config.websub.port)
-        path = form.callback.partition("127.0.0.1")[2].partition("/")[2]
-        writer.write(f"POST /{path} HTTP/1.1\r\nHost: us\r\nContent-Length: 9\r\n".encode())
-        writer.write(f"X-Hub-Signature: {signed['X-Hub-Signature']}\r\n\r\n1".encode())
-        assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] == b"408"
-        writer.close()
-        await desk.hub.deliver(form)
-        await desk.origin.wait_for("/feed", 2)
-
-
-async def test_push_and_poll_of_the_same_change_give_one_event(desk: Desk) -> None:
-    desk.config = msgspec.structs.replace(
-        desk.config, fetch=msgspec.structs.replace(desk.config.fetch, live_interval=0.02)
-    )
-    polled = {"headers": {"Cache-Control": "no-cache"}}
-    desk.origin.serve("/feed", desk.page("0", **polled))
-    async with desk.listening(), running(differ.run(desk.log, TOPICS, "urn:test", Policy())):
-        await desk.add(min_interval=0.01, max_interval=0.02)
-        form = await desk.hub.confirmed()
-        texts = ["0"]
-        for number in range(1, 6):
-            texts.insert(0, str(number))
-            desk.origin.serve("/feed", desk.page(*texts, **polled))
-            looks = len(desk.origin.asked("/feed"))
-            await asyncio.gather(*[desk.hub.deliver(form, str(number).encode()) for _ in range(3)])
-            await desk.origin.wait_for("/feed", looks + 3)
-        await desk.until(shows(6))
-
-        async def created() -> list[str]:
-            events = [decode(record.headers, record.value) async for record in snapshot(desk.log, TOPICS.events)]
-            assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-            assert {event.type.rpartition("deltawire.")[2] for event in events} <= {"feed.started", "entry.created"}
-            return [event.data.entry.content_text for event in events if isinstance(event.data, EntryData)]
-
-        async def all_there() -> bool:
-            return len(await created()) >= 6
-
-        await eventually(all_there, seconds=10)
-        assert sorted(await created()) == list("012345")
 
 
 async def test_a_subscription_outlasts_a_restart_and_its_secrets_stay_out_of_the_logs(desk: Desk) -> None:
@@ -457,69 +280,3 @@ async def _accepts(config: Config) -> bool:
         return False
     writer.close()
     return True
-
-
-async def ask(hub: Hub, url: str | None = None, **fetch: Any) -> str | None:
-    """The cause for which a hub could not be asked to subscribe."""
-    config = msgspec.structs.replace(CONFIG.fetch, **fetch)
-    one = Subscription(
-        hub=url or hub.url,
-        topic="https://blog.example/",
-        callback="https://us.example/t",
-        secret="s",
-        since=NOW,
-        due=NOW,
-    )
-    async with net.make_session(config) as session:
-        failure = await websub_hub.ask(session, config, Gates(config), one, "subscribe", lambda: NOW)
-    return None if failure is None else failure.cause
-
-
-async def test_a_hub_at_an_address_that_may_not_be_asked_never_hears_of_us(desk: Desk) -> None:
-    assert await ask(desk.hub, allow_private_networks=False) == "address-refused"
-    assert desk.hub.requests == []
-
-
-@pytest.mark.parametrize(
-    ("answer", "cause"),
-    [
-        ((307, {"Location": "/again"}), "redirect"),
-        ((301, {}), "redirect"),
-        ((302, {"Location": "file:///etc/passwd"}), "redirect"),
-        ((303, {"Location": "/again"}), "http-303"),
-        ((404, {}), "http-404"),
-        ((429, {"Retry-After": "60"}), "http-429"),
-    ],
-)
-async def test_a_hub_that_answers_nonsense_is_a_failure(
-    desk: Desk, answer: tuple[int, dict[str, str]], cause: str
-) -> None:
-    desk.hub.answers = [answer] * 10
-    assert await ask(desk.hub) == cause
-    assert len(desk.hub.requests) <= 6
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
-async def test_a_hub_behind_tls_cannot_have_the_secret_sent_in_the_clear(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made, key = certificate(tmp_path)
-    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=str(made)))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(made, key)
-
-    async def redirects(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 307 Away\r\nLocation: {desk.hub.url}\r\nContent-Length: 0\r\n\r\n".encode())
-        writer.close()
-
-    async with await asyncio.start_server(redirects, "127.0.0.1", 0, ssl=context) as server:
-        port = server.sockets[0].getsockname()[1]
-        assert await ask(desk.hub, f"https://127.0.0.1:{port}/") == "redirect"
-    assert desk.hub.requests == []
-
-
-async def test_a_hub_that_never_answers_or_is_not_there_is_a_failure(desk: Desk) -> None:
-    desk.hub.hangs = True
-    assert await ask(desk.hub, timeout=0.2) == "timeout"
-    assert await ask(desk.hub, f"http://127.0.0.1:{free_port()}/") == "connect"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ MOST_LINKS = 5000
 """Of a document that are looked at."""
 
 _LONGEST_TITLE = 300
+_BLOG_TYPE = "schema.org/LiveBlogPosting"
+_MOST_ITEMS = 100
 _MOST_OFFERS = 5
 _FEEDS = {
     "application/rss+xml": "RSS",
@@ -54,13 +57,11 @@ def of_page(raw: Raw) -> list[Found]:
     """
     page = Page(raw)
     base = _base(page)
-    found = list(_blogs(page, base))
-    for node in page.root.iter("a"):
+    found = list(islice(_blogs(page, base), MOST_LINKS))
+    for node in islice(page.root.iter("a"), MOST_LINKS):
         title = line(node) or node.get("aria-label") or node.get("title") or ""
         if link := _found(node.get("href"), base, title):
             found.append(link)
-        if len(found) >= MOST_LINKS:
-            break
     return found
 
 
@@ -98,8 +99,9 @@ def offers(raw: Raw) -> list[Offer]:
     except Unreadable:
         return []
     base = _base(page)
-    out = [Offer(url=blog.url, kind="live blog", title=blog.title) for blog in _blogs(page, base)]
-    for node in page.root.iter("link"):
+    blogs = islice(_blogs(page, base), MOST_LINKS)
+    out = [Offer(url=blog.url, kind="live blog", title=blog.title) for blog in blogs]
+    for node in islice(page.root.iter("link"), MOST_LINKS):
         kind = _FEEDS.get((node.get("type") or "").partition(";")[0].strip().lower())
         if kind and "alternate" in (node.get("rel") or "").lower().split():
             link = _found(node.get("href"), base, node.get("title") or "")
@@ -127,11 +129,12 @@ def _blogs(page: Page, base: str) -> Iterator[Found]:
                 url = _text(item, "url") or _text(item, "@id") or _text(item, "mainEntityOfPage")
                 if link := _found(url, base, _text(item, "headline") or _text(item, "name"), _published(item)):
                     yield link
-    for node in page.root.iter(etree.Element):
-        if (node.get("itemtype") or "").rstrip("/").endswith("schema.org/LiveBlogPosting"):
-            anchor = next(node.iter("a"), None)
-            if anchor is not None and (link := _found(anchor.get("href"), base, line(anchor) or "")):
-                yield link
+    marked = (n for n in page.root.iter(etree.Element) if (n.get("itemtype") or "").rstrip("/").endswith(_BLOG_TYPE))
+    # Items within items have one anchor, and are looked through once for each level.
+    firsts = dict.fromkeys(next(node.iter("a"), None) for node in islice(marked, _MOST_ITEMS))
+    for anchor in firsts:
+        if anchor is not None and (link := _found(anchor.get("href"), base, line(anchor) or "")):
+            yield link
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:

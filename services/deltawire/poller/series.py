@@ -22,7 +22,7 @@ from deltawire.formats.foreign import load_json
 from deltawire.formats.page import is_markup
 from deltawire.log.dead_letters import Skips
 from deltawire.log.partitioner import partition_for_key
-from deltawire.log.port import Outgoing, Writer, snapshot
+from deltawire.log.port import LogError, Outgoing, Writer, snapshot
 from deltawire.log.workers import run_partitions
 from deltawire.model import SeriesState
 from deltawire.poller.fetch import fetch
@@ -142,7 +142,16 @@ class _Watch:
         looks = 0
         while True:
             looks += 1
-            pause = self._poller.gates.held(self._series.url) or await self._look()
+            try:
+                pause = self._poller.gates.held(self._series.url) or await self._look()
+            except LogError:
+                raise
+            except Exception as error:
+                # A defect of ours in one series must neither stop the others nor ask its page again and again.
+                pause = max(LONGEST_PAUSE, self._series.interval)
+                self._log.warning(
+                    "series.defect", outcome="retry", detail=str(error)[:200], next_s=pause, exc_info=error
+                )
             await asyncio.sleep(pause * (1 + _JITTER * jitter(self._series.id, looks)))
 
     def _refused(self) -> float:

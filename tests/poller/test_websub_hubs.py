@@ -1,0 +1,91 @@
+"""Hubs that are asked: wherever they are and whatever they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from deltawire import net
+from deltawire.model import Subscription
+from deltawire.poller import websub_hub
+from deltawire.poller.hosts import Gates
+from poller.test_tls import certificate
+from support.hub import Hub
+from support.polling import CONFIG
+from support.postgres import free_port
+from support.websub import Desk
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def ask(hub: Hub, url: str | None = None, **fetch: Any) -> str | None:
+    """The cause for which a hub could not be asked to subscribe."""
+    config = msgspec.structs.replace(CONFIG.fetch, **fetch)
+    one = Subscription(
+        hub=url or hub.url,
+        topic="https://blog.example/",
+        callback="https://us.example/t",
+        secret="s",
+        since=NOW,
+        due=NOW,
+    )
+    async with net.make_session(config) as session:
+        failure = await websub_hub.ask(session, config, Gates(config), one, "subscribe", lambda: NOW)
+    return None if failure is None else failure.cause
+
+
+async def test_a_hub_at_an_address_that_may_not_be_asked_never_hears_of_us(desk: Desk) -> None:
+    assert await ask(desk.hub, allow_private_networks=False) == "address-refused"
+    assert desk.hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ((307, {"Location": "/again"}), "redirect"),
+        ((301, {}), "redirect"),
+        ((302, {"Location": "file:///etc/passwd"}), "redirect"),
+        ((303, {"Location": "/again"}), "http-303"),
+        ((404, {}), "http-404"),
+        ((429, {"Retry-After": "60"}), "http-429"),
+    ],
+)
+async def test_a_hub_that_answers_nonsense_is_a_failure(
+    desk: Desk, answer: tuple[int, dict[str, str]], cause: str
+) -> None:
+    desk.hub.answers = [answer] * 10
+    assert await ask(desk.hub) == cause
+    assert len(desk.hub.requests) <= 6
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+async def test_a_hub_behind_tls_cannot_have_the_secret_sent_in_the_clear(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, key = certificate(tmp_path)
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=str(made)))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made, key)
+
+    async def redirects(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 307 Away\r\nLocation: {desk.hub.url}\r\nContent-Length: 0\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(redirects, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask(desk.hub, f"https://127.0.0.1:{port}/") == "redirect"
+    assert desk.hub.requests == []
+
+
+async def test_a_hub_that_never_answers_or_is_not_there_is_a_failure(desk: Desk) -> None:
+    desk.hub.hangs = True
+    assert await ask(desk.hub, timeout=0.2) == "timeout"
+    assert await ask(desk.hub, f"http://127.0.0.1:{free_port()}/") == "connect"
