@@ -39,7 +39,10 @@ _BORDER = re.compile(rb"</item>|</entry>|\},|</article>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one look is given. ``look`` counts from 1; ``at`` is when. ``kind`` is for people and for the truth."""
+    """What one look is given. ``look`` counts from 1; ``at`` is when. ``kind`` is for people and for the truth.
+
+    ``query`` belongs to the address that was asked for.
+    """
 
     look: int
     at: datetime
@@ -48,6 +51,7 @@ class Answer:
     body: bytes
     kind: Literal["current", "stale", "failed"]
     what: str
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,10 @@ class Game:
         # With several deeds at once, words alone cannot tell who is who.
         self._busy = 1 if self._desk.alike else max((kind.busy for kind in self._kinds), default=1)
         self._night = max((kind.night for kind in self._kinds), default=0)
+
+    @property
+    def query(self) -> str:
+        return next((f"?{kind.query}" for kind in self._kinds if kind.query), "")
 
     @property
     def posts(self) -> tuple[Post, ...]:
@@ -207,6 +215,7 @@ class Game:
             body=body,
             kind="stale" if stale else "failed" if isinstance(serving, str) else "current",
             what=f"{serving} states ago" if isinstance(serving, int) else serving or "",
+            query=self.query,
         )
 
     def _draw(self, state: _State) -> bytes:

@@ -33,6 +33,10 @@ def _carries_id(form: Format) -> bool:
     return "id" in form.carries
 
 
+def _polled(form: Format) -> bool:
+    return "polled" in form.carries
+
+
 def _marked(form: Format) -> bool:
     return "end-mark" in form.carries
 
@@ -43,7 +47,8 @@ class Misbehaviour:
 
     ``deeds`` are what editors do besides the usual, with weights; ``page`` and ``noise`` change the sheet, ``planner``
     and ``headers`` what a look is given. ``alike``, ``opening`` and ``gap`` are the desk's. ``busy``: up to that
-    many deeds between two looks. ``night`` in hours: such a time passes once.
+    many deeds between two looks. ``night`` in hours: such a time passes once. ``query`` is that of
+    the address at which such a page is asked for.
     """
 
     says: str
@@ -60,6 +65,7 @@ class Misbehaviour:
     gap: tuple[int, int] | None = None
     busy: int = 1
     night: int = 0
+    query: str = ""
 
 
 def _m(says: str, touches: str, **rest: object) -> Misbehaviour:
@@ -79,6 +85,13 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     ),
     "window-by-total": _m(
         "10 + total mod 10: ten leave at once", "window", fits=_window, page=sheets.window_by_total, opening=17
+    ),
+    "answers": _m(
+        "answers to polls: only what is new, and withdrawals",
+        "window pins",
+        fits=_polled,
+        page=sheets.answers,
+        query="amp_latest_update_time=1",
     ),
     "pinned-floats": _m(
         "pinned posts at the top, out of order", "pins order", fits=_carries_id, page=sheets.float_pinned

@@ -25,6 +25,7 @@ class Turn:
 
 
 _INSTANT = timedelta(seconds=1)
+LATELY = timedelta(minutes=15)
 
 Change = Callable[[Sheet, Turn], Sheet]
 
@@ -42,6 +43,13 @@ def breathing_window(sheet: Sheet, turn: Turn) -> Sheet:
 def window_by_total(sheet: Sheet, _: Turn) -> Sheet:
     """Ten posts and the rest of the total: when it reaches a multiple of ten, ten posts leave at once."""
     return _cut(sheet, 10 + len(sheet.items) % 10)
+
+
+def answers(sheet: Sheet, _: Turn) -> Sheet:
+    """What is new: posts that were published or edited lately, and three at least. Withdrawals are named for ever."""
+    since = sheet.blog.modified_at - LATELY
+    new = [item for n, item in enumerate(sheet.items) if n < 3 or (item.updated_at or item.created_at or since) > since]
+    return replace(sheet, items=tuple(new), below=tuple(item for item in sheet.items if item not in new))
 
 
 def _cut(sheet: Sheet, size: int) -> Sheet:
