@@ -110,9 +110,9 @@ def _counted(place: Place, voters: Sequence[Case] | None, *, first: bool) -> Pla
     for run in runs:
         # A block with words of its own is an entry's own, whatever others look like it; so is an edit among the noise.
         if _manner(run) == manner and not manner.own:
-            at = {_at(place, run.old), _at(place, run.new)}
+            at = {_at(place, run.old), _at(place, run.new)} if manner.single else {*run.gone, *run.come}
             counts.update({blocks.shape(place.field, key) for key in at if key})
-    shared = [shape for shape, n in counts.most_common(_POOL) if n > 1]
+    shared = [shape for shape, n in counts.most_common(_POOL) if n >= (2 if manner.single else ENTRIES)]
     pool = (*(shape for shape in place.pool if shape not in shared), *reversed(shared))[-_POOL:]
     news = 0 if place.learned else sum(freshness.version(case.entry) not in case.known.past for case in voters)
     start = _shared([run.start for run in runs if run.single()])
