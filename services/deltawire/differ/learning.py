@@ -77,10 +77,8 @@ def learned(
             kept.append(replace(place, seen=seen))
         else:
             notes.append(("noise-unlearned", f"{_told(place)} stood still for {place.still} looks: it is read again"))
-    ready = sorted(
-        (place for place in kept if not place.learned and _proven(place)),
-        key=lambda place: (place.recent.bit_count(), len(hits.get(key_of(place), ())), -place.index),
-    )
+    ready = [place for place in kept if not place.learned and _proven(place)]
+    ready.sort(key=lambda p: (p.recent.bit_count(), len(hits.get(key_of(p), ())), -p.index, p.anchor == "end"))
     # One a field, with most evidence. Of entries equally long both ends count to one block: the nearer end is meant.
     for name, best in {place.field: place for place in ready}.items():
         kept = [place for place in kept if place.field != name]

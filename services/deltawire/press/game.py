@@ -114,6 +114,7 @@ class Game:
         self._desk.open(max((kind.opening for kind in self._kinds), default=6))
         # With several deeds at once, words alone cannot tell who is who.
         self._busy = 1 if self._desk.alike else max((kind.busy for kind in self._kinds), default=1)
+        self.learning = max((kind.learning for kind in self._kinds), default=0)
         self._night = max((kind.night for kind in self._kinds), default=0)
 
     @property
