@@ -9,7 +9,7 @@ import pytest
 
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
-from deltawire.model import Entry, Tombstone
+from deltawire.model import REVERSAL_LOOKS, Entry, Tombstone
 from differ.build import START, Desk, entry, fold, kinds
 
 replace = msgspec.structs.replace
@@ -175,6 +175,16 @@ def test_a_withdrawal_counts_after_answers_that_showed_nothing() -> None:
     gone = (Tombstone(source_id="a"),)
     assert of(desk.show(coverage="delta", title=None, tombstones=gone), "removed") == ["a"]
     assert [desk.known[i].entry.source_id for i in desk.state.order] == ["c", "b"]  # type: ignore[union-attr]
+
+
+def test_what_an_answer_restores_can_be_withdrawn_again() -> None:
+    desk = Desk()
+    gone = (Tombstone(source_id="a"),)
+    desk.show(entry("a", minute=1), coverage="delta")
+    assert of(desk.show(coverage="delta", tombstones=gone), "removed") == ["a"]
+    assert of(desk.show(entry("a", "Another text.", minute=1), coverage="delta"), "restored") == ["a"]
+    again = [of(desk.show(coverage="delta", tombstones=gone), "removed") for _ in range(REVERSAL_LOOKS)]
+    assert ["a"] in again
 
 
 def test_an_answer_that_does_not_tell_the_blog_s_title_or_state_changes_neither() -> None:

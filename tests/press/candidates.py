@@ -37,7 +37,7 @@ def fetched(answer: Answer) -> Fetched | Failure:
         return Failure(cause=f"http-{answer.status}", detail=f"it answered {answer.status}", status=answer.status)
     return Fetched(
         status=200,
-        url=URL,
+        url=URL + answer.query,
         body=answer.body,
         body_hash=hashlib.blake2b(answer.body, digest_size=16).hexdigest(),
         content_type=answer.headers["Content-Type"],
@@ -67,9 +67,9 @@ _MEMO = Everything()
 
 
 @lru_cache(maxsize=512)
-def read_once(body: bytes, content_type: str | None, at: datetime) -> looks.Readout | Unreadable:
+def read_once(body: bytes, url: str, content_type: str | None, at: datetime) -> looks.Readout | Unreadable:
     """What deltawire reads in a body; kept for the next candidate, for reading is most of the cost."""
-    raw = Raw(body=body, url=URL, content_type=content_type, fetched_at=at, memo=_MEMO)
+    raw = Raw(body=body, url=url, content_type=content_type, fetched_at=at, memo=_MEMO)
     try:
         try:
             return looks.readout(read(raw))
@@ -117,7 +117,7 @@ class Deltawire:
         )
         readout: looks.Readout | Unreadable | None = None
         if isinstance(outcome, Fetched) and looks.needs_reading(self.fetch_state, outcome, READER):
-            raw = (outcome.body, outcome.content_type, answer.at)
+            raw = (outcome.body, outcome.url, outcome.content_type, answer.at)
             readout = read_once(*raw)
         conclusion = looks.conclude(
             self.feed,
@@ -160,7 +160,7 @@ class Usual:
         outcome = fetched(answer)
         if isinstance(outcome, Failure):
             return []
-        readout = read_once(outcome.body, outcome.content_type, answer.at)
+        readout = read_once(outcome.body, outcome.url, outcome.content_type, answer.at)
         if isinstance(readout, Unreadable):
             return []
         said: list[Said] = []

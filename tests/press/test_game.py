@@ -108,7 +108,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_random_blogs_are_of_every_format_and_misbehaviour() -> None:
-    blogs = [chosen(seed) for seed in range(600)]
+    blogs = [chosen(seed) for seed in range(1200)]
     assert {form for form, _ in blogs} == set(FORMATS)
     assert {name for _, names in blogs for name in names} == set(MISBEHAVIOURS)
     for form, names in blogs:

@@ -79,6 +79,7 @@ def merged(order: Sequence[str], times: Mapping[str, datetime | None], shown: Se
 
     ``times`` has the publication times of those of ``order`` that still exist.
     """
-    moments = {e.id: e.published_at for e in shown if e.id not in times} | {i: times[i] for i in order if i in times}
+    standing = {i: times[i] for i in order if i in times}
+    moments = {e.id: e.published_at for e in shown if e.id not in standing} | standing
     told = {i: t for i, t in moments.items() if t is not None}
     return tuple(sorted(moments, key=told.__getitem__, reverse=True)) if len(told) == len(moments) else tuple(moments)

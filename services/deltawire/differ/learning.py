@@ -77,10 +77,8 @@ def learned(
             kept.append(replace(place, seen=seen))
         else:
             notes.append(("noise-unlearned", f"{_told(place)} stood still for {place.still} looks: it is read again"))
-    ready = sorted(
-        (place for place in kept if not place.learned and _proven(place)),
-        key=lambda place: (place.recent.bit_count(), len(hits.get(key_of(place), ())), -place.index),
-    )
+    ready = [place for place in kept if not place.learned and _proven(place)]
+    ready.sort(key=lambda p: (p.recent.bit_count(), len(hits.get(key_of(p), ())), -p.index, p.anchor == "end"))
     # One a field, with most evidence. Of entries equally long both ends count to one block: the nearer end is meant.
     for name, best in {place.field: place for place in ready}.items():
         kept = [place for place in kept if place.field != name]
@@ -110,9 +108,9 @@ def _counted(place: Place, voters: Sequence[Case] | None, *, first: bool) -> Pla
     for run in runs:
         # A block with words of its own is an entry's own, whatever others look like it; so is an edit among the noise.
         if _manner(run) == manner and not manner.own:
-            at = {_at(place, run.old), _at(place, run.new)}
+            at = {_at(place, run.old), _at(place, run.new)} if manner.single else {*run.gone, *run.come}
             counts.update({blocks.shape(place.field, key) for key in at if key})
-    shared = [shape for shape, n in counts.most_common(_POOL) if n > 1]
+    shared = [shape for shape, n in counts.most_common(_POOL) if n >= (2 if manner.single else ENTRIES)]
     pool = (*(shape for shape in place.pool if shape not in shared), *reversed(shared))[-_POOL:]
     news = 0 if place.learned else sum(freshness.version(case.entry) not in case.known.past for case in voters)
     start = _shared([run.start for run in runs if run.single()])

@@ -91,8 +91,7 @@ def _quiet(place: Place, run: Run, span: Span | None, *, moved: bool) -> bool:
     """Whether all that changed in a field is noise."""
     if _pooled(place, [*run.gone, *run.come]):
         return True
-    here = (place.anchor, place.index) in run.keys
-    if moved and here and run.single() and _token(place, run.gone[0], run.come[0]):
+    if moved and run.single() and _token(place, run.gone[0], run.come[0]):
         return True
     if span is None or not place.even or len(run.old) != len(run.new):
         return False

@@ -46,7 +46,8 @@ def build(options: argparse.Namespace) -> tuple[web.Application, list[str]]:
     """The application and the paths of its feeds."""
     if options.misbehave is not None:
         names = tuple(options.misbehave.split("+"))
-        return misbehaving(Game(options.seed, options.format, names, steps=options.steps, clock=utc_now)), ["/feed"]
+        game = Game(options.seed, options.format, names, steps=options.steps, clock=utc_now)
+        return misbehaving(game), [f"/feed{game.query}"]
     if options.chance is None:
         paths = [f"/{key}{form.suffix}" for key in STORIES for form in FORMATS.values()]
         told = [load(key, options.day) for key in STORIES]

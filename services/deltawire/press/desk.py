@@ -21,7 +21,7 @@ from deltawire.press.shown import Sheet
 
 Deed = Literal[
     "add", "edit", "mark", "withdraw", "restore", "retitle", "rest",
-    "revert", "twins", "pair", "split", "merge", "republish", "move",
+    "revert", "toll", "twins", "pair", "split", "merge", "republish", "move",
 ]  # fmt: skip
 BASE: dict[Deed, int] = {"add": 5, "edit": 5, "mark": 2, "withdraw": 3, "restore": 2, "retitle": 1, "rest": 2}
 RETURNS: frozenset[Deed] = frozenset(("mark", "withdraw", "restore", "revert", "merge", "republish", "move"))
@@ -87,6 +87,8 @@ class Desk:
                 return self._edit(self.rng.choice(shown))
             case "revert":
                 return self._revert(shown)
+            case "toll":
+                return self._toll(min(shown, key=lambda post: post.id))
             case "mark":
                 post = self.rng.choice(shown)
                 return self._put(replace(post, labels=post.labels ^ {self.rng.choice(_LABELS)}))
@@ -210,6 +212,13 @@ class Desk:
         if any((had.title, had.body) == (title, body) for had in self._had[post.id]) or not self._same(post, new):
             return False
         return self._put(new)
+
+    def _toll(self, post: Post) -> bool:
+        """A figure goes up, and no stamp moves."""
+        rest = tuple(block for block in post.body if "toll stands at" not in block)
+        toll = f"<p>The toll stands at {len(self._had[post.id]) + 3}</p>"
+        new = replace(post, body=(*rest, toll))
+        return self._same(post, new) and not self._was(new) and self._put(new)
 
     def _revert(self, shown: list[Post]) -> bool:
         """Back to an earlier text."""

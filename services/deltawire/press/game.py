@@ -39,7 +39,10 @@ _BORDER = re.compile(rb"</item>|</entry>|\},|</article>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one look is given. ``look`` counts from 1; ``at`` is when. ``kind`` is for people and for the truth."""
+    """What one look is given. ``look`` counts from 1; ``at`` is when. ``kind`` is for people and for the truth.
+
+    ``query`` belongs to the address that was asked for.
+    """
 
     look: int
     at: datetime
@@ -48,6 +51,7 @@ class Answer:
     body: bytes
     kind: Literal["current", "stale", "failed"]
     what: str
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,12 @@ class Game:
         self._desk.open(max((kind.opening for kind in self._kinds), default=6))
         # With several deeds at once, words alone cannot tell who is who.
         self._busy = 1 if self._desk.alike else max((kind.busy for kind in self._kinds), default=1)
+        self.learning = max((kind.learning for kind in self._kinds), default=0)
         self._night = max((kind.night for kind in self._kinds), default=0)
+
+    @property
+    def query(self) -> str:
+        return next((f"?{kind.query}" for kind in self._kinds if kind.query), "")
 
     @property
     def posts(self) -> tuple[Post, ...]:
@@ -207,6 +216,7 @@ class Game:
             body=body,
             kind="stale" if stale else "failed" if isinstance(serving, str) else "current",
             what=f"{serving} states ago" if isinstance(serving, int) else serving or "",
+            query=self.query,
         )
 
     def _draw(self, state: _State) -> bytes:

@@ -33,6 +33,15 @@ def _carries_id(form: Format) -> bool:
     return "id" in form.carries
 
 
+def _polled(form: Format) -> bool:
+    return "polled" in form.carries
+
+
+def _lasting(form: Format) -> bool:
+    """A program can tell a post's noise from the post only where it knows that it is the same post."""
+    return _marked(form) and _carries_id(form)
+
+
 def _marked(form: Format) -> bool:
     return "end-mark" in form.carries
 
@@ -42,8 +51,10 @@ class Misbehaviour:
     """``touches`` names what it lays hands on; two that touch the same thing are not combined.
 
     ``deeds`` are what editors do besides the usual, with weights; ``page`` and ``noise`` change the sheet, ``planner``
-    and ``headers`` what a look is given. ``alike``, ``opening`` and ``gap`` are the desk's. ``busy``: up to that
-    many deeds between two looks. ``night`` in hours: such a time passes once.
+    and ``headers`` what a look is given. ``alike``, ``opening`` and ``gap`` are the desk's.
+    ``learning``: updates of one post that say nothing new and cost nothing: no program knows this noise at once.
+    ``busy``: up to that many deeds between two looks. ``night`` in hours: such a time passes once. ``query`` is that of
+    the address at which such a page is asked for.
     """
 
     says: str
@@ -60,6 +71,8 @@ class Misbehaviour:
     gap: tuple[int, int] | None = None
     busy: int = 1
     night: int = 0
+    learning: int = 0
+    query: str = ""
 
 
 def _m(says: str, touches: str, **rest: object) -> Misbehaviour:
@@ -68,6 +81,7 @@ def _m(says: str, touches: str, **rest: object) -> Misbehaviour:
 
 # Where no lasting id is stated, a post keeps most of its words in one edit; where no time is stated either, more.
 _WORDS = 0.5
+_LEARNING = 4
 _STALE = ("captcha", "down", "empty")
 
 MISBEHAVIOURS: dict[str, Misbehaviour] = {
@@ -79,6 +93,13 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     ),
     "window-by-total": _m(
         "10 + total mod 10: ten leave at once", "window", fits=_window, page=sheets.window_by_total, opening=17
+    ),
+    "answers": _m(
+        "answers to polls: only what is new, and withdrawals",
+        "window pins",
+        fits=_polled,
+        page=sheets.answers,
+        query="amp_latest_update_time=1",
     ),
     "pinned-floats": _m(
         "pinned posts at the top, out of order", "pins order", fits=_carries_id, page=sheets.float_pinned
@@ -156,6 +177,28 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "noise": _m("other bytes at every look, of one meaning", "noise", rendered=True),
     "ages": _m("relative times in the text", "noise", fits=_marked, noise=sheets.ages),
     "counters": _m("view counters in the text", "noise", fits=_marked, noise=sheets.counters),
+    "rotating-promos": _m(
+        "an appeal in every post, drawn anew at every look",
+        "noise ids",
+        fits=_lasting,
+        noise=sheets.rotating_promos,
+        learning=_LEARNING,
+    ),
+    "related-boxes": _m(
+        "three headlines in every post, drawn anew at every look",
+        "noise ids",
+        fits=_lasting,
+        noise=sheets.related_boxes,
+        learning=_LEARNING,
+    ),
+    "media-tokens": _m(
+        "pictures whose addresses change at every look",
+        "noise ids",
+        fits=_lasting,
+        noise=sheets.media_tokens,
+        learning=_LEARNING,
+    ),
+    "live-toll": _m("a figure in one post goes up at most steps, without a stamp", "deeds", deeds={"toll": 12}),
     "adverts": _m("appeals among the posts, without a time", "noise adverts times", fits=_marked, noise=sheets.adverts),
 }
 

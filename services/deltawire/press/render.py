@@ -31,7 +31,9 @@ FormatName = Literal[
     "quintype",
     "text",
 ]
-Part = Literal["title", "labels", "author", "id", "markup", "updated", "tombstone", "document-time", "end-mark"]
+Part = Literal[
+    "title", "labels", "author", "id", "markup", "updated", "tombstone", "document-time", "end-mark", "polled"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Format:
     ``carries`` are the parts that a reader can tell, besides a post's text and when it was published: of a post its
     ``title``, ``labels``, ``author``, own ``id``, ``markup`` (links, pictures), time ``updated`` and ``tombstone``;
     of the document a ``document-time`` that moves with every edit, and an ``end-mark`` without which it was cut off.
+    ``polled``: pages ask for what is new, at an address that says so, and answers need not show the rest.
     ``strict``: every entry of such a document has its own id and time; sources cannot leave them out.
     """
 
@@ -59,7 +62,7 @@ _JSON_FEED: frozenset[Part] = frozenset((*_POST, "updated", "end-mark"))
 _JSON_LD: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "document-time", "end-mark"))
 _GUARDIAN: frozenset[Part] = frozenset((*_POST, "updated", "document-time", "end-mark"))
 _GUARDIAN_PAGE: frozenset[Part] = frozenset((*_POST, "updated", "end-mark"))
-_AMP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "tombstone", "end-mark"))
+_AMP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "tombstone", "end-mark", "polled"))
 _MARKUP: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "end-mark"))
 _SUPERDESK: frozenset[Part] = frozenset((*_POST, "updated", "tombstone", "end-mark"))
 _WORDPRESS: frozenset[Part] = frozenset(("title", "author", "id", "markup", "updated", "end-mark"))

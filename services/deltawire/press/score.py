@@ -107,16 +107,19 @@ class Score:
 def play(game: Game, candidate: Candidate) -> Score:
     """Let the candidate look at the whole game."""
     said = [(answer.look, event) for answer in game for event in candidate.look(answer)]
-    return score(game.facts, said, game.current)
+    return score(game.facts, said, game.current, learning=game.learning)
 
 
 _Shape = tuple[str, str | None, str, tuple[str, ...] | None]
 
 
-def score(facts: Sequence[Fact], said: Sequence[tuple[int, Said]], current: Sequence[int] = ()) -> Score:
+def score(
+    facts: Sequence[Fact], said: Sequence[tuple[int, Said]], current: Sequence[int] = (), *, learning: int = 0
+) -> Score:
     """Compare the facts with what was said at which look; at look 0 where that is not known.
 
     ``current`` are the looks that were given the blog as it was; none: nothing is too late.
+    ``learning``: that many updates of an entry may say what was said before.
     """
     result = Score(expected=Counter(f.kind for f in facts))
     _check_numbers(said, result)
@@ -130,6 +133,7 @@ def score(facts: Sequence[Fact], said: Sequence[tuple[int, Said]], current: Sequ
         by_entry[event.entry].append((look, event))
     owners = _owners(by_post, by_entry)
     for entry, events in by_entry.items():
+        events = _telling(by_post.get(owners.get(entry, ""), []), events, learning, result)
         _compare(by_post.pop(owners[entry]) if entry in owners else [], events, current, result)
     for left in by_post.values():
         _compare(left, [], current, result)
@@ -197,6 +201,20 @@ def _said_shape(said: Said, labels: tuple[str, ...] | None) -> _Shape:
         " ".join(INJECTED.sub("", said.text).split()),
         None if labels is None else said.labels,
     )
+
+
+def _telling(facts: list[Fact], events: list[tuple[int, Said]], learning: int, result: Score) -> list[tuple[int, Said]]:
+    """The events without the first ``learning`` updates that say what was said before, where there is no fact."""
+    kept: list[tuple[int, Said]] = []
+    looks = {fact.look for fact in facts}
+    for look, event in events:
+        again = kept and event.kind == "updated" and _said_shape(event, None)[1:] == _said_shape(kept[-1][1], None)[1:]
+        if again and learning and look not in looks and event.labels == kept[-1][1].labels:
+            learning -= 1
+            result.said[event.kind] -= 1
+        else:
+            kept.append((look, event))
+    return kept
 
 
 def _compare(facts: list[Fact], events: list[tuple[int, Said]], current: Sequence[int], result: Score) -> None:

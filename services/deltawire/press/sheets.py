@@ -25,6 +25,7 @@ class Turn:
 
 
 _INSTANT = timedelta(seconds=1)
+LATELY = timedelta(minutes=15)
 
 Change = Callable[[Sheet, Turn], Sheet]
 
@@ -42,6 +43,13 @@ def breathing_window(sheet: Sheet, turn: Turn) -> Sheet:
 def window_by_total(sheet: Sheet, _: Turn) -> Sheet:
     """Ten posts and the rest of the total: when it reaches a multiple of ten, ten posts leave at once."""
     return _cut(sheet, 10 + len(sheet.items) % 10)
+
+
+def answers(sheet: Sheet, _: Turn) -> Sheet:
+    """What is new: posts that were published or edited lately, and three at least. Withdrawals are named for ever."""
+    since = sheet.blog.modified_at - LATELY
+    new = [item for n, item in enumerate(sheet.items) if n < 3 or (item.updated_at or item.created_at or since) > since]
+    return replace(sheet, items=tuple(new), below=tuple(item for item in sheet.items if item not in new))
 
 
 def _cut(sheet: Sheet, size: int) -> Sheet:
@@ -147,8 +155,42 @@ def _appended(sheet: Sheet, block: Callable[[], str]) -> Sheet:
     return replace(sheet, items=tuple(replace(i, body=(*i.body, block())) for i in sheet.items))
 
 
-INJECTED = re.compile(r"\d+ mins ago|[\d,]+ views · \d+ shares")
-"""What ``ages`` and ``counters`` put into a text: a candidate may tell it or leave it out."""
+_PROMOS = (
+    "Support our reporting from as little as five crowns a month",
+    "Sign up for the morning letter and miss nothing",
+    "Listen to the week in rivers, our podcast",
+    "Tickets for our summer walk are on sale",
+    "Read on: the ferry that never sailed",
+)
+
+
+def rotating_promos(sheet: Sheet, turn: Turn) -> Sheet:
+    """An appeal below every post, another one at most looks."""
+    return _appended(sheet, lambda: f'<p class="promo">{turn.rng.choice(_PROMOS)}</p>')
+
+
+def related_boxes(sheet: Sheet, turn: Turn) -> Sheet:
+    """Three headlines below every post, drawn anew at every look."""
+
+    def boxed(item: Shown) -> Shown:
+        chosen = turn.rng.sample(_PROMOS, 3)
+        return replace(item, body=(*item.body, *(f"<p>{promo}</p>" for promo in chosen)))
+
+    return replace(sheet, items=tuple(map(boxed, sheet.items)))
+
+
+def media_tokens(sheet: Sheet, turn: Turn) -> Sheet:
+    """A picture below every post, at an address that is another at every look."""
+
+    def pictured(item: Shown) -> Shown:
+        url = f"https://cdn.example/{turn.rng.getrandbits(48):012x}a1/of-{item.post}.jpg"
+        return replace(item, body=(*item.body, f'<figure><img src="{url}" alt="The quay"></figure>'))
+
+    return replace(sheet, items=tuple(map(pictured, sheet.items)))
+
+
+INJECTED = re.compile(r"\d+ mins ago|[\d,]+ views · \d+ shares|" + "|".join(map(re.escape, _PROMOS)))
+"""What noise puts into a text: a candidate may tell it or leave it out."""
 
 _ADVERTS = (
     "Support our journalism: from as little as five crowns a month",

@@ -41,7 +41,7 @@ def misbehaving(game: Game) -> web.Application:
             said = _events((await request.text()).splitlines())
         except ValueError as error:
             raise web.HTTPBadRequest(text=f"one JSON object a line is wanted: {error}") from None
-        result = score(game.facts, said)
+        result = score(game.facts, said, learning=game.learning)
         report: dict[str, Any] = {
             "f1": result.f1,
             "precision": result.precision,
