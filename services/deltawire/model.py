@@ -325,10 +325,10 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     it came from, and are sent back byte for byte, to the URL whose digest is ``target`` if that was not the feed's
     own (a redirect). ``owed`` is how many more unchanged looks are to be written. ``copy_date`` is the Date of the
     last copy, ``copy_time`` when the newest copy so far was made; ``behind`` while older ones are served.
-    ``format`` is what the document was last read as; ``cause`` is why the last look failed, null if it did not.
-    ``moved_to`` is where the feed has moved for good, checked against its own URL at ``move_checked_at``; ``move``
-    is a move that is not confirmed yet. ``hints`` is what the document says about when to look; ``subscription`` is
-    to its hub, if it has one and WebSub is on.
+    ``told_at`` is when the last document was written, ``format`` what it was read as, ``cause`` why the last look
+    failed, null if it did not. ``moved_to`` is where the feed has moved for good, checked against its own URL at
+    ``move_checked_at``; ``move`` is a move that is not confirmed yet. ``hints`` is what the document says about when
+    to look; ``subscription`` is to its hub, if it has one and WebSub is on.
     ``newest_at`` is the newest entry seen, down to which older pages are followed; ``followed`` are the signs of the
     listed documents that were asked for, the least recent first.
     """
@@ -357,6 +357,7 @@ class FetchState(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 0
     problems: tuple[Problem, ...] = ()
     looks: tuple[LookSummary, ...] = ()
+    told_at: datetime | None = None
     format: str | None = None
     cause: str | None = None
     trust: Trust = Trust()

@@ -52,7 +52,7 @@ class Desk:
         self.outcome: Outcome | None = None
         self.tick = 0
         self.generation = "g1"
-        self.links: dict[str, str] = {}
+        self.links: dict[str, Any] = {}
         self.digest = ""
 
     def look(self, observation: Observation) -> list[Event]:

@@ -271,8 +271,8 @@ def test_a_better_reader_reads_again() -> None:
     story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
     assert looks.validators(FEED, story.state, READER, story.now) == Validators(etag='"1"')
     assert looks.validators(FEED, story.state, "auto:2", story.now) == Validators()
-    assert not looks.needs_reading(story.state, fetched("1"), READER)
-    assert looks.needs_reading(story.state, fetched("1"), "auto:2")
+    assert not looks.needs_reading(FEED, story.state, fetched("1"), READER, story.now)
+    assert looks.needs_reading(FEED, story.state, fetched("1"), "auto:2", story.now)
     story.look(fetched("1"), document("a", version=2), "auto:2")
     assert story.kinds == ["document", "document"]
     assert story.state.reader == "auto:2"
@@ -280,11 +280,11 @@ def test_a_better_reader_reads_again() -> None:
 
 def test_equal_bytes_and_304_are_not_read_again_and_other_bytes_are() -> None:
     story = Story()
-    assert looks.needs_reading(story.state, fetched("1"), READER)
+    assert looks.needs_reading(FEED, story.state, fetched("1"), READER, story.now)
     story.look(fetched("1"), document("a"))
-    assert not looks.needs_reading(story.state, fetched("1"), READER)
-    assert not looks.needs_reading(story.state, NOT_MODIFIED, READER)
-    assert looks.needs_reading(story.state, fetched("2"), READER)
+    assert not looks.needs_reading(FEED, story.state, fetched("1"), READER, story.now)
+    assert not looks.needs_reading(FEED, story.state, NOT_MODIFIED, READER, story.now)
+    assert looks.needs_reading(FEED, story.state, fetched("2"), READER, story.now)
 
 
 def test_a_feed_added_again_begins_anew() -> None:
@@ -314,7 +314,7 @@ def test_another_format_reads_again_but_still_waits_as_the_source_asked() -> Non
     other = looks.start(msgspec.structs.replace(FEED, format="jsonld"), story.state)
     assert other.retry_after == later
     assert looks.validators(FEED, other, "jsonld:1", story.now) == Validators()
-    assert looks.needs_reading(other, fetched("1"), "jsonld:1")
+    assert looks.needs_reading(FEED, other, fetched("1"), "jsonld:1", story.now)
 
 
 def test_another_reader_that_reads_the_same_writes_nothing() -> None:
@@ -457,3 +457,22 @@ def test_the_cause_of_a_failure_is_known_until_it_is_over() -> None:
     assert story.state.cause == "robots"
     story.look(fetched(), document("a"))
     assert story.state.cause is None
+
+
+def test_a_document_that_stands_still_is_written_again_each_day_and_asked_for_whole() -> None:
+    story = Story()
+    story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
+    told = story.now
+    soon, late = told + timedelta(hours=23), told + timedelta(days=1, hours=6)
+    assert looks.validators(FEED, story.state, READER, soon) == Validators(etag='"1"')
+    assert not looks.needs_reading(FEED, story.state, fetched("1"), READER, soon)
+    assert looks.validators(FEED, story.state, READER, late) == Validators()
+    assert looks.needs_reading(FEED, story.state, fetched("1"), READER, late)
+    for _ in range(OWED + 1):
+        story.look(fetched("1"))
+    story.now = late
+    story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
+    assert story.kinds[-1] == "document"
+    assert story.state.told_at is not None
+    assert story.state.told_at > told
+    assert looks.validators(FEED, story.state, READER, late) == Validators(etag='"1"')

@@ -116,7 +116,9 @@ class Deltawire:
             fetched_at=answer.at + timedelta(milliseconds=20),
         )
         readout: looks.Readout | Unreadable | None = None
-        if isinstance(outcome, Fetched) and looks.needs_reading(self.fetch_state, outcome, READER):
+        if isinstance(outcome, Fetched) and looks.needs_reading(
+            self.feed, self.fetch_state, outcome, READER, answer.at
+        ):
             raw = (outcome.body, outcome.url, outcome.content_type, answer.at)
             readout = read_once(*raw)
         conclusion = looks.conclude(

@@ -49,7 +49,7 @@ class Vocabulary:
     def _read(self) -> dict[str, set[str]]:
         users: dict[str, set[str]] = {}
         budget = MOST_CHARACTERS
-        for entry_id, known in reversed(self._known.items()):
+        for entry_id, known in reversed(list(self._known.items())):
             entry = known.entry
             text = f"{entry.title or ''}\n{entry.content_text[:OF_ONE_ENTRY]}"
             budget -= len(text)

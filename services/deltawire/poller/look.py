@@ -8,7 +8,7 @@ earlier state by more of them, and a page that stands still must supply them too
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -37,6 +37,9 @@ from deltawire.model import (
 from deltawire.poller import cadence, moves, schedule, trust
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 from deltawire.telemetry import redact
+
+RETELL_AFTER = timedelta(days=1)
+"""Age of the last document from which it is written again: well within the three days that looks are kept."""
 
 GONE_LOOKS = 2
 """Consecutive answers 410 after which a feed is gone: once can be an accident."""
@@ -109,16 +112,29 @@ def start(feed: Feed, state: FetchState | None) -> FetchState:
 
 def validators(feed: Feed, state: FetchState, reader: str, now: datetime) -> Validators:
     """What to ask with: nothing where a 304 could not be understood or believed, or another reader is to read now."""
-    if state.digest is None or state.reader != reader or trust.withheld(feed, state, now):
+    if state.digest is None or state.reader != reader or retold(feed, state, now) or trust.withheld(feed, state, now):
         return Validators()
     return Validators(etag=state.etag, last_modified=state.last_modified, target=state.target)
 
 
-def needs_reading(state: FetchState, fetched: Fetched, reader: str) -> bool:
+def retold(feed: Feed, state: FetchState, now: datetime) -> bool:
+    """Whether the document is to be written again though nothing changed.
+
+    A differ that was away for longer than observations are kept has lost the feed's document, and would not see it
+    again before the next change.
+    """
+    if state.told_at is None:
+        return False
+    return now - state.told_at >= RETELL_AFTER * (1 + 0.25 * schedule.jitter(feed.id, 0))
+
+
+def needs_reading(feed: Feed, state: FetchState, fetched: Fetched, reader: str, now: datetime) -> bool:
     """Whether the body is other than the one that ``state.digest`` was read from, by the same reader."""
     if fetched.status == 304:
         return False
-    return state.digest is None or state.reader != reader or fetched.body_hash != state.body_hash
+    if state.digest is None or state.reader != reader or retold(feed, state, now):
+        return True
+    return fetched.body_hash != state.body_hash
 
 
 def conclude(
@@ -222,7 +238,8 @@ def _succeeded(
     outcome: schedule.Outcome = "changed" if changed else "unchanged"
     after = _planned(feed, after, outcome, now, fetch, fetched.fresh_for, pace)
     observation: Observation | None = None
-    if changed and read is not None:
+    if read is not None and (changed or retold(feed, state, look.began_at)):
+        after = msgspec.structs.replace(after, told_at=now)
         observation = Document(**_fields(look), reading=read.reading, digest=digest, cache=fetched.cache)
     elif owes:
         observation = Unchanged(**_fields(look), digest=digest, cache=fetched.cache)

@@ -210,7 +210,9 @@ class Watch:
         return look, place, outcome
 
     async def _read(self, outcome: Fetched | Failure, look: Look, reader: str) -> looks.Readout | Unreadable | None:
-        if isinstance(outcome, Failure) or not looks.needs_reading(self.state, outcome, reader):
+        if isinstance(outcome, Failure) or not looks.needs_reading(
+            self.feed, self.state, outcome, reader, look.began_at
+        ):
             return None
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=look.fetched_at)
         try:
