@@ -27,7 +27,7 @@ demo: install ## the whole pipeline on three invented live blogs; prints the add
 	$(BIN)/deltawire demo
 
 test: install browser postgres jars kcat feedparser-suite ## every test, with the services they need
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
 	@PYTHONPATH=tests exec $(BIN)/python -m support.broker
