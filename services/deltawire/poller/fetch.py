@@ -302,4 +302,5 @@ def _host(url: str) -> str:
 
 def _digest(data: str | bytes) -> str:
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+    # SHA-256, which processors have instructions for: half the time of BLAKE2b. 128 bits of it are enough.
+    return hashlib.sha256(raw).hexdigest()[:32]

@@ -65,7 +65,7 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 def readout(reading: Reading) -> Readout:
     """The digest covers what the differ sees: entries, withdrawals, feed, coverage, and which reader produced them."""
     seen = (reading.entries, reading.tombstones, reading.feed, reading.coverage, reading.format, reading.version)
-    return Readout(reading=reading, digest=hashlib.blake2b(msgspec.json.encode(seen), digest_size=16).hexdigest())
+    return Readout(reading=reading, digest=hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32])
 
 
 def reference(feed: Feed) -> FeedRef:
