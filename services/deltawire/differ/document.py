@@ -291,6 +291,7 @@ class EntryPass:
             source_id=known.source_id,
             notes=known.notes,
             unstated=(*known.unstated, *known.taken),
+            volatile=known.volatile,
         )
         self._emit(change, removed)
 

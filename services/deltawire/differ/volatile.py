@@ -50,6 +50,9 @@ def sift(places: Sequence[Place], known: Mapping[str, Known], shown: Sequence[En
         places, moved, notes = learning.learned(places, hits, [e for _, e in met])
         spans = learning.voted(hits, [k for k, _ in met], cases, places, before, moved)
     learned = {place.field: place for place in places if place.learned}
+    # Nothing is learned of what was withdrawn, but an old copy that still shows it must be seen to be one.
+    withdrawn = ((known[e.id], e) for e in shown if e.id in known and known[e.id].status == "removed")
+    cases += [case for k, e in withdrawn if learned and (case := case_of(k, e)) is not None]
     if not learned or not cases:
         return Sifted(entries=tuple(shown), places=tuple(places), spans=spans, notes=notes)
     said = {case.entry.id: _said(case, learned, spans.get(case.entry.id, case.known.volatile), moved) for case in cases}
