@@ -75,8 +75,9 @@ async def test_a_flood_of_deliveries_costs_one_look_in_each_min_interval(desk: D
         first, second = await desk.origin.wait_for("/feed", 2)
         await desk.hub.deliver(form)
         third = (await desk.origin.wait_for("/feed", 3))[2]
-    assert second.at - first.at >= 0.39
-    assert third.at - second.at >= 0.39
+    # Well above what a hundred looks at once would leave, and below what a busy machine makes of 0.4 s.
+    assert second.at - first.at >= 0.3
+    assert third.at - second.at >= 0.3
 
 
 async def test_looks_are_close_again_after_a_delivery_that_a_cache_does_not_show_yet(desk: Desk) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from deltawire.differ import compare
 from deltawire.differ.state import PAST_VERSIONS, FeedState, Known, Policy
-from deltawire.model import COPY_TOLERANCE, DOUBTFUL, CacheInfo, Document, Entry, FeedMeta
+from deltawire.model import COPY_TOLERANCE, DOUBTFUL, Document, Entry, FeedMeta
 
 WITHDRAWN = "-"
 """Stands among an entry's earlier versions once it was removed."""
@@ -157,7 +157,7 @@ def _counted(state: FeedState, look: Document, policy: Policy, form: str, reason
     looks = state.refused_looks if again else 0
     doubtful |= again and state.refused_doubtful
     enough = needed(policy, doubtful=doubtful)
-    if looks and _kept(state, look.cache):
+    if looks and _kept(state, look):
         code, reason = "stale", f"the same copy once more: {reason}"
     elif looks + 1 < enough:
         looks += 1
@@ -180,16 +180,19 @@ def _disregarded(state: FeedState, reason: str) -> Verdict:
     )
 
 
-def _kept(state: FeedState, cache: CacheInfo) -> bool:
+def _kept(state: FeedState, look: Document) -> bool:
     """Whether a look shows the very copy that was refused before, kept by some cache: its Date stands still.
 
-    A Date that the accepted document had as well stands still always, and says nothing.
+    A Date of now does not stand still, for it has no finer grain than a second; and one that the accepted document had
+    as well stands still always, and says nothing.
     """
+    date = look.cache.date
     return (
         state.refused is not None
-        and cache.date is not None
-        and cache.date == state.refused.cache.date
-        and cache.date != state.copy_date
+        and date is not None
+        and date == state.refused.cache.date
+        and date != state.copy_date
+        and abs(look.fetched_at - date) >= COPY_TOLERANCE
     )
 
 
