@@ -18,6 +18,7 @@ from deltawire.log.port import Reader as LogReader
 from deltawire.log.topics import Topics
 from deltawire.press.facts import Fact as Truth
 from deltawire.store.port import Store
+from support.waiting import eventually
 
 
 class Recorder:
@@ -73,12 +74,24 @@ class Recorder:
         self.history.facts += [Fact(feed=feed, fact=fact.as_json()) for fact in facts]
 
     async def finish(self, store: Store, feeds: Sequence[str]) -> History:
-        """Note what the log, the store and the consumers hold, and return it all. Everything has caught up by now."""
+        """Note what the log, the store and the consumers hold, and return it all, once the differ has caught up.
+
+        Nobody looks at feeds any more, and storage has caught up with the events by now.
+        """
+        await eventually(self._differ_caught_up)
         async with self.reading("at the end"):
             pass
         await self._note_log()
         await self._note_store(store, feeds)
         return self.history
+
+    async def _differ_caught_up(self) -> bool:
+        reached: dict[int, int] = {}
+        async for record in snapshot(self._view, self._topics.differ_state):
+            if record.key == POSITION and record.value is not None:
+                reached[record.partition] = msgspec.json.decode(record.value)
+        last = {record.partition: record.offset async for record in snapshot(self._view, self._topics.observations)}
+        return all(offset < reached.get(partition, 0) for partition, offset in last.items())
 
     async def _note_log(self) -> None:
         for partition, (begin, end) in (await self._view.bounds(self._topics.events)).items():

@@ -260,10 +260,17 @@ async def town(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        # Pollers go on telling that a page stands still: what is judged must stand still too.
+        await stopped([member for member in members if member.kind == "poller"])
         await place.judge(folder)
-        started = time.monotonic()
-        assert await asyncio.gather(*(member.stop() for member in members)) == [0] * len(members)
-        assert time.monotonic() - started < 10
+        await stopped([member for member in members if member.kind != "poller"])
+
+
+async def stopped(members: Sequence[Member]) -> None:
+    """All of these stopped, cleanly and in time."""
+    started = time.monotonic()
+    assert await asyncio.gather(*(member.stop() for member in members)) == [0] * len(members)
+    assert time.monotonic() - started < 10
 
 
 def ended_by_themselves(members: Sequence[Member]) -> list[str]:
