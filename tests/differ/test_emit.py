@@ -56,3 +56,11 @@ def test_a_patchwork_of_changes_is_cut_too(seed: int) -> None:
     desk.show(entry("a", "".join(words)))
     (event,) = desk.show(entry("a", "".join(w + "!" for w in words[::-1])))
     assert len(event.structured()) <= EVENT_LIMIT
+
+
+def test_the_note_of_an_update_names_the_rule_that_its_significance_is_by() -> None:
+    desk = Desk()
+    desk.show(entry("a", "Police say four people were killed."))
+    desk.show(entry("a", "Police say six people were killed."))
+    (known,) = desk.known.values()
+    assert known.notes[-1].detail == "revision 2, substantive by figures: content_text, content_html"

@@ -11,7 +11,7 @@ import msgspec
 from deltawire.differ import coverage, freshness, identity, unstated, volatile, withdrawals, words
 from deltawire.differ.compare import TEXTS, same_texts
 from deltawire.differ.compare import changes as changes_between
-from deltawire.differ.facts import significance
+from deltawire.differ.facts import judge
 from deltawire.differ.freshness import Verdict
 from deltawire.differ.names import Vocabulary
 from deltawire.differ.source_ids import current as current_id
@@ -204,13 +204,15 @@ class EntryPass:
         if current.taken:
             # The store adds up events: what was taken over without one goes out with the next.
             changes = changes_between(known.entry, read, self._cells)
+        finding = judge(changes, self._names, entry.id)
         change = EntryChange(
             kind="updated",
             entry=entry,
             revision=known.revision + 1,
             not_before=known.last_seen or self._state.fetched_at,
             changes=changes,
-            significance=significance(changes, self._names, entry.id),
+            significance=finding.significance,
+            rule=finding.rule,
             cause="reparse" if reparsed else "edit",
         )
         self._emit(change, self._turned(current, entry, change.revision, born=known.born))

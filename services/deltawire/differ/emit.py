@@ -132,7 +132,8 @@ def _span(event_id: str) -> str:
 def _event_note(event: Event, change: EntryChange | FeedChange, look: Observation) -> Note:
     if isinstance(change, EntryChange):
         fields = ", ".join(c.field for c in change.changes)
-        detail = f"revision {change.revision}, {change.significance}" + (f": {fields}" if fields else "")
+        rule = f" by {change.rule}" if change.rule else ""
+        detail = f"revision {change.revision}, {change.significance}{rule}" + (f": {fields}" if fields else "")
         if change.evidence:
             detail += f": {change.evidence.kind} from {change.evidence.looks} looks"
         if change.backfill:

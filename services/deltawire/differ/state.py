@@ -158,7 +158,7 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry event to be: ``kind`` is the tail of its type."""
+    """An entry event to be: ``kind`` is the tail of its type, ``rule`` the one that an update's significance is by."""
 
     kind: Literal["created", "updated", "removed", "restored"]
     entry: Entry
@@ -167,6 +167,7 @@ class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
     backfill: bool = False
     changes: tuple[Change, ...] = ()
     significance: Significance = "substantive"
+    rule: str = ""
     cause: Literal["edit", "reparse"] = "edit"
     evidence: Evidence | None = None
 
