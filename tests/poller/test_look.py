@@ -205,7 +205,9 @@ def test_a_document_that_cannot_be_read_is_a_failed_look_that_forgets_nothing() 
     story = Story()
     story.look(fetched("1", validators=Validators(etag='"1"')), document("a"))
     before = story.state
-    story.look(fetched("2", validators=Validators(etag='"2"')), Unreadable("not-a-live-blog", "a page to log in"))
+    unreadable = fetched("2", validators=Validators(etag='"2"'), body=b"Log in")
+    story.look(unreadable, Unreadable("not-a-live-blog", "a page to log in"))
+    assert story.state.looks[-1].bytes == len(b"Log in")
     failed = story.written[-1]
     assert isinstance(failed, Failed)
     assert (failed.cause, failed.detail, failed.status) == ("not-a-live-blog", "a page to log in", 200)

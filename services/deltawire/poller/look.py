@@ -156,7 +156,13 @@ def conclude(
     ``asked`` is the URL that was asked last, if not the feed's own; ``pace`` as for ``schedule.plan``.
     """
     if isinstance(read, Unreadable) and isinstance(outcome, Fetched):
-        outcome = Failure(cause=read.code, detail=str(read), status=outcome.status, duration_s=outcome.duration_s)
+        outcome = Failure(
+            cause=read.code,
+            detail=str(read),
+            status=outcome.status,
+            duration_s=outcome.duration_s,
+            bytes=len(outcome.body),
+        )
         return _failed(feed, state, look, outcome, fetch)
     if isinstance(outcome, Failure):
         return _failed(feed, state, look, outcome, fetch)
@@ -314,7 +320,7 @@ def _with(
         outcome=result,
         duration_s=round(outcome.duration_s, 4),
         status=outcome.status,
-        bytes=len(outcome.body) if isinstance(outcome, Fetched) else 0,
+        bytes=len(outcome.body) if isinstance(outcome, Fetched) else outcome.bytes,
         detail=failure.detail if failure else None,
     )
     return (*state.looks, summary)[-_LOOKS_KEPT:]

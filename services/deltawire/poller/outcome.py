@@ -49,7 +49,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A look that failed. ``cause`` is a key of MENDS or ``http-<status>``; ``detail`` is one sentence.
 
     ``retry_after`` is before when the source does not want to be asked again; ``refused_by`` is the URL that
-    answered 429 or 503, as it was asked: it is neither stored nor logged.
+    answered 429 or 503, as it was asked: it is neither stored nor logged. ``bytes`` is the size of the body of an
+    answer that could not be understood.
     """
 
     cause: str
@@ -58,6 +59,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     retry_after: datetime | None = None
     refused_by: str | None = None
+    bytes: int = 0
 
 
 GONE = "gone"
