@@ -86,6 +86,7 @@ class Desk:
         coverage: Coverage = "full",
         live: bool | None = None,
         title: str | None = "Blog",
+        language: str | None = None,
         version: int = 1,
         cache: CacheInfo | None = None,
         aside: tuple[int, ...] = (),
@@ -97,7 +98,7 @@ class Desk:
         reading = Reading(
             format="test",
             version=version,
-            feed=FeedMeta(title=title, live=live, order=order),
+            feed=FeedMeta(title=title, language=language, live=live, order=order),
             coverage=coverage,
             entries=tuple(entries),
             aside=aside,

@@ -47,3 +47,12 @@ def test_an_entry_that_was_away_is_told_for_the_first_time_when_it_is_back() -> 
     desk.show(*old, coverage="window", unstated=("authors",))
     desk.show(entry("c", minute=3, authors=SAID), entry("b", minute=2, authors=SAID), coverage="window")
     assert desk.show(*(entry(n, minute=m, authors=SAID) for n, m in (("c", 3), ("b", 2), ("a", 1)))) == []
+
+
+def test_what_a_blog_says_of_itself_for_the_first_time_is_no_event_and_then_stays() -> None:
+    desk = Desk()
+    desk.show(entry("a"), title="Storm")
+    assert desk.show(entry("a"), title="Storm", language="en") == []
+    assert desk.show(entry("a"), title="Storm") == []
+    (event,) = desk.show(entry("a"), title="Storm", language="de")
+    assert [(c.field, c.old, c.new) for c in event.data.changes] == [("language", "en", "de")]

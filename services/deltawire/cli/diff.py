@@ -29,7 +29,10 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
             readings.append(await documents.read(raw, arguments.format, settings.config.differ))
         except Unreadable as error:
             raise Failure(f"{path}: {error}") from None
-    for event in between(*readings, now=datetime.now(UTC), source=settings.config.events.source):
+    events = between(*readings, now=datetime.now(UTC), source=settings.config.events.source)
+    if not events and not arguments.json:
+        print("no changes")
+    for event in events:
         print(event.structured().decode() if arguments.json else describe(event))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 
-from deltawire.events import EntryData, Event
+from deltawire.events import Change, EntryData, Event
 from deltawire.model import Entry
 
 EXCERPT = 100
@@ -15,18 +17,22 @@ def describe(event: Event) -> str:
     data = event.data
     head = f"{event.time:%H:%M:%S}  {event.feed_id}  #{event.sequence}  {event.type.removeprefix('deltawire.')}"
     if not isinstance(data, EntryData):
-        return f"{head}  {data.cause}"
+        return "\n".join((f"{head}  {data.cause}", *_changes(data.changes)))
     if event.type.endswith(".updated"):
         head += f"  {data.significance}"
-    lines = [f"{head}{'  (backfill)' if data.backfill else ''}  {headline(data.entry)}"]
-    for change in data.changes:
+    return "\n".join(
+        (f"{head}{'  (backfill)' if data.backfill else ''}  {headline(data.entry)}", *_changes(data.changes))
+    )
+
+
+def _changes(changes: Sequence[Change]) -> Iterator[str]:
+    for change in changes:
         if change.field == "content_html":
             continue
         if change.diff is msgspec.UNSET:
-            lines.append(f"    {change.field}: {_value(change.old)} -> {_value(change.new)}")
+            yield f"    {change.field}: {_value(change.old)} -> {_value(change.new)}"
         else:
-            lines.append(f"    {change.field}: {inline(change.diff)}")
-    return "\n".join(lines)
+            yield f"    {change.field}: {inline(change.diff)}"
 
 
 def headline(entry: Entry) -> str:

@@ -250,16 +250,14 @@ def _feed_change(
 
 
 def _meta_changes(old: FeedMeta, new: FeedMeta) -> tuple[Change, ...]:
+    """What the blog says of itself otherwise than before; what it says for the first time is no change."""
     found: list[Change] = []
-    if old.title != new.title:
-        if old.title is not None and new.title is not None:
-            found.append(Change(field="title", diff=diff(old.title, new.title)))
-        else:
-            found.append(Change(field="title", old=old.title, new=new.title))
+    if old.title is not None and new.title is not None and old.title != new.title:
+        found.append(Change(field="title", diff=diff(old.title, new.title)))
     found += [
         Change(field=field, old=getattr(old, field), new=getattr(new, field))
         for field in ("url", "language")
-        if getattr(old, field) != getattr(new, field)
+        if getattr(old, field) not in (None, getattr(new, field))
     ]
     return tuple(found)
 

@@ -13,10 +13,15 @@ replace = msgspec.structs.replace
 
 
 def of_feed(before: FeedMeta | None, reading: Reading) -> Reading:
-    """The reading with what was told of the blog before, where an answer that tells but what is new is silent."""
-    if before is None or reading.coverage != "delta":
+    """The reading with what was told of the blog before, where it is silent.
+
+    Whether the blog is over is carried over only into an answer that tells but what is new: a whole document that
+    does not say it any more shows an open blog.
+    """
+    if before is None:
         return reading
-    silent = [name for name in ("title", "url", "language", "live") if getattr(reading.feed, name) is None]
+    names = ("title", "url", "language", "live") if reading.coverage == "delta" else ("title", "url", "language")
+    silent = [name for name in names if getattr(reading.feed, name) is None]
     return replace(reading, feed=replace(reading.feed, **{name: getattr(before, name) for name in silent}))
 
 
