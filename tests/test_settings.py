@@ -156,6 +156,8 @@ channels = ["desk", "desc"]
     ("text", "expected"),
     [
         ("[feeds]\nid = 'x'\n", "F:1: feeds: must be written as [[feeds]]"),
+        ("[[feeds]]\nid='a'\nurl='http://h:45\",/'\n", "F:3: feeds[0].url: names a port that is no number"),
+        ("[[feeds]]\nid='a'\nurl='http://h/a b'\n", "F:3: feeds[0].url: holds a space"),
         ("fetch = 3\n", "F:1: fetch: must be a table, written as [fetch]"),
         ("[fetch\n", "F:1: is not TOML"),
         ("[fetsch]\n", "F:1: fetsch: unknown key; did you mean fetch?"),

@@ -44,14 +44,24 @@ def mistakes(config: Config) -> Found:
 
 
 def url_mistake(url: str) -> str | None:
-    """What is wrong with the address of a feed or a channel."""
+    """What is wrong with the address of a feed or a channel: all that a request would be refused for."""
+    # A variable may stand for a port too.
+    url = re.sub(r"\$\{\w+\}", "1", url)
     try:
-        parts = urlsplit(re.sub(r"\$\{\w+\}", "x", url))
+        parts = urlsplit(url)
     except ValueError:
         return "is no URL: the brackets of its host are wrong"
     if parts.scheme not in ("http", "https"):
         return f"must begin with http:// or https://, not {parts.scheme or url[:20]!r}"
-    return None if parts.hostname else "names no host"
+    if not parts.hostname:
+        return "names no host"
+    if any(character <= " " for character in url):
+        return "holds a space or a line break; write %20 for a space"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    return "names a port that is no number from 1 to 65535" if port == 0 else None
 
 
 def store_url_mistake(url: str) -> str | None:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import aiohttp
 import msgspec
 
-from deltawire import net, variables
+from deltawire import config_rules, net, variables
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
 from deltawire.poller import headers
@@ -213,12 +213,8 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 @lru_cache(_ADDRESSES)
 def _checked(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or any(character <= " " for character in url):
+    # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
+    if config_rules.url_mistake(url) is not None:
         raise FetchRefused("url", "the URL of the feed is not a complete http:// or https:// URL")
     return url
 
