@@ -85,6 +85,17 @@ async def test_what_is_given_is_followed_where_nothing_else_is_offered(
     assert [feed.url for feed in await added()] == [origin.url(path)]
 
 
+async def test_an_id_that_is_taken_is_told_before_the_address_is_asked(
+    origin: Origin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin.serve("/bare", html())
+    assert await run("feeds", "add", origin.url("/bare")) == 0
+    capsys.readouterr()
+    assert await run("feeds", "add", origin.url("/bare")) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "is already followed" in line
+
+
 async def test_check_names_what_a_page_points_to(origin: Origin, capsys: pytest.CaptureFixture[str]) -> None:
     origin.serve("/page", html("/feed"))
     assert await run("check", origin.url("/page")) == 1

@@ -115,14 +115,11 @@ async def _add(
     ):
         if mistake:
             raise Misuse(f"feeds add: {mistake}")
-    if arguments.id in feeds:
-        raise Failure(f"feed {arguments.id} is already followed; remove it first, or give this one another --id")
     url = arguments.url
+    feed_id = _unused(arguments.id or wanted.named(url, feeds), feeds)
     if arguments.format == "auto" and not arguments.as_given:
         url = await _found(url, settings)
-    feed_id = arguments.id or wanted.named(url, feeds)
-    if feed_id in feeds:
-        raise Failure(f"feed {feed_id} is already followed; remove it first, or give this one another --id")
+        feed_id = _unused(arguments.id or wanted.named(url, feeds), feeds)
     feed = Feed(
         id=feed_id,
         url=url,
@@ -134,6 +131,12 @@ async def _add(
     )
     await wanted.write(log, topics, [feed])
     print(feed_id)
+
+
+def _unused(feed_id: str, feeds: dict[str, Feed]) -> str:
+    if feed_id in feeds:
+        raise Failure(f"feed {feed_id} is already followed; remove it first, or give this one another --id")
+    return feed_id
 
 
 async def _found(url: str, settings: Settings) -> str:
