@@ -162,6 +162,16 @@ def test_repeated_ids_and_holes_are_defects() -> None:
     assert any("no event has the number 3" in text for _, text in score([], numbered(1, 2, 4)).defects)
 
 
+def test_each_feed_has_a_sequence_of_its_own() -> None:
+    def said(feed: str, number: int) -> tuple[int, Said]:
+        name = f"{feed}{number}"
+        return 1, Said(kind="feed", entry=name, title=None, text="", number=number, id=name, feed=feed)
+
+    assert score([], [said("a", 7), said("b", 1), said("a", 8), said("b", 2)]).ok
+    ((_, sentence),) = score([], [said("a", 7), said("b", 1), said("a", 9), said("b", 2)]).defects
+    assert sentence == "no event of feed a has the number 8"
+
+
 def test_every_misbehaviour_and_all_that_is_not_scored_is_documented() -> None:
     text = DOCS.read_text(encoding="utf-8")
     assert all(f"| `{name}` | {kind.says} |" in text for name, kind in MISBEHAVIOURS.items())

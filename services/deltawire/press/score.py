@@ -26,8 +26,8 @@ LATE = DOUBTFUL_HOLD
 class Said:
     """One event of a candidate. Null: the candidate does not say, or its format does not carry it.
 
-    ``number`` is its place in a sequence without holes; ``id`` is the event's. What it says of the blog as a whole
-    (``feed``) is no fact, and counts in the sequence.
+    ``number`` is its place in the sequence without holes of ``feed``; ``id`` is the event's. What it says of the blog
+    as a whole (kind ``feed``) is no fact, and counts in the sequence.
     """
 
     kind: Kind | Literal["feed"]
@@ -37,6 +37,7 @@ class Said:
     labels: tuple[str, ...] | None = None
     number: int | None = None
     id: str | None = None
+    feed: str | None = None
 
 
 def said_from_json(record: dict[str, Any]) -> Said:
@@ -49,9 +50,11 @@ def said_from_json(record: dict[str, Any]) -> Said:
         if "specversion" not in record:
             labels = record.get("labels")
             return Said(**(record | {"labels": None if labels is None else tuple(sorted(labels))}))
-        number = int(record["sequence"])
+        number, feed = int(record["sequence"]), record["data"]["feed"]["id"]
         if record["type"].startswith("deltawire.feed."):
-            return Said(kind="feed", entry=record["subject"], title=None, text="", number=number, id=record["id"])
+            return Said(
+                kind="feed", entry=record["subject"], title=None, text="", number=number, id=record["id"], feed=feed
+            )
         entry = record["data"]["entry"]
         return Said(
             kind=record["type"].rpartition(".")[2],
@@ -61,6 +64,7 @@ def said_from_json(record: dict[str, Any]) -> Said:
             labels=tuple(sorted(entry["labels"])),
             number=number,
             id=record["id"],
+            feed=feed,
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"no event with kind, entry, title and text: {error}") from None
@@ -143,7 +147,7 @@ def score(
 
 def _check_numbers(said: Iterable[tuple[int, Said]], result: Score) -> None:
     ids: set[str] = set()
-    last: int | None = None
+    latest: dict[str | None, int] = {}
     for look, event in said:
         if event.id is not None:
             if event.id in ids:
@@ -151,11 +155,13 @@ def _check_numbers(said: Iterable[tuple[int, Said]], result: Score) -> None:
             ids.add(event.id)
         if event.number is None:
             continue
+        last = latest.get(event.feed)
+        of = "" if event.feed is None else f" of feed {event.feed}"
         if last is not None and event.number <= last:
-            result.defects.append((look, f"the number {event.number} came after {last}"))
+            result.defects.append((look, f"the number {event.number}{of} came after {last}"))
         elif last is not None and event.number > last + 1:
-            result.defects.append((look, f"no event has the number {last + 1}"))
-        last = event.number
+            result.defects.append((look, f"no event{of} has the number {last + 1}"))
+        latest[event.feed] = event.number
 
 
 def _owners(by_post: dict[str, list[Fact]], by_entry: dict[str, list[tuple[int, Said]]]) -> dict[str, str]:
