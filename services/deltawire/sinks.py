@@ -14,8 +14,14 @@ logger = structlog.get_logger()
 
 
 class Sink(Protocol):
-    async def take(self, expected: int | None, records: Sequence[Record]) -> int:
-        """Write what the records lead to, and the next position in the same transaction; returns that position."""
+    async def take(self, expected: int | None, records: Sequence[Record]) -> int | None:
+        """Write what the records lead to, and the next position in the same transaction; returns that position.
+
+        Null where there is still none: a restart begins anew.
+        """
+
+    async def caught_up(self) -> int | None:
+        """Called where no position is stored and nothing is left to read; returns it if it now is, else null."""
 
     async def resume(self, expected: int | None, begin: int, end: int) -> int | None:
         """Called where the log does not hold everything from the stored position on (null: none was stored).
@@ -42,6 +48,8 @@ async def follow(log: Log, store: Store, consumer: str, topic: str, partition: i
                     records = await reader.poll()
                     if records:
                         position = await sink.take(position, records)
+                    elif position is None:
+                        position = await sink.caught_up()
             finally:
                 await reader.close()
         except PositionMoved as moved:

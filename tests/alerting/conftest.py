@@ -10,10 +10,18 @@ from deltawire import net
 from deltawire.config import FetchConfig
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
+from deltawire.store.port import Store
 from support.receiver import Receiver
-from support.stores import store
+from support.stores import Engine
 
-__all__ = ["store"]
+
+@pytest.fixture
+async def store(engine: Engine) -> AsyncIterator[Store]:
+    """A store that alerting has been at work on: to it no event is of the past, however old."""
+    opened = await engine.open()
+    await opened.raise_alerts(0, None, 0, [])
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

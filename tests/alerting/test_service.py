@@ -149,6 +149,7 @@ async def test_what_is_owed_is_still_owed_after_a_restart(
     desk = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
     receiver.always(500)
     store = await engine.open()
+    await store.raise_alerts(0, None, 0, [])
     async with running(service.run(log, topics, store, [rule], [desk], session)):
         await log.append([event_out(topics, entry_event("created", 1, text="Fire"))])
         await receiver.count(1)

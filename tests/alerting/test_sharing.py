@@ -44,6 +44,8 @@ async def test_two_services_deliver_each_alert_once(
 ) -> None:
     log = await SqliteLog.open(tmp_path / "log.db", topics, partitions=4, serve=False, maintenance_interval=None)
     stores = [await engine.open() for _ in range(2)]
+    for partition in range(4):
+        await stores[0].raise_alerts(partition, None, 0, [])
     rule = RuleConfig(id="fire", any=("fire",), channels=("desk", "log"))
     desk = ChannelConfig(id="desk", url=receiver.url, secret=SECRET)
     with capture_logs() as lines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import aiohttp
@@ -30,6 +30,13 @@ from deltawire.store.port import Alert, Store
 logger = structlog.get_logger()
 
 CONSUMER = "alerting"
+
+NEWS = timedelta(hours=1)
+"""Where the store knows nothing of alerting, alerts of events older than this are stored, but sent nowhere.
+
+Such a store is new, or was deleted, and then they were most likely sent. A store that is only behind, however far,
+loses no alert by this. What is an hour old or less may be sent again, with the same webhook-id.
+"""
 
 _ENTRY_TYPES = frozenset(get_args(EntryType))
 
@@ -105,20 +112,29 @@ class PartitionAlerting:
         self._couriers = couriers
         self._clock = clock
         self._fuse = Fuse(limits=limits, where=f"{topics.events} partition {partition}")
+        self._past_end: int | None = None
+        self._read_to: int | None = None
+        self._kept_back = 0
         self._wholes = WholeEntries(log, topics.entries, partition)
         self._logger = logger.bind(service=CONSUMER, partition=partition)
 
     async def close(self) -> None:
         await self._wholes.close()
 
-    async def take(self, expected: int | None, records: Sequence[Record]) -> int:
+    async def take(self, expected: int | None, records: Sequence[Record]) -> int | None:
+        """As ``Sink`` has it. On a new store the position is written once the past has been read: whoever begins
+        anew after a kill, or takes the partition over, knows that it is the past still.
+        """
+        if expected is None and self._past_end is None:
+            self._past_end = (await self._log.bounds(self._topics.events))[self._partition][1]
+        sent_from = self._clock() - NEWS if expected is None else None
         raised: list[tuple[Alert, Sequence[str]]] = []
         skips = Skips(self._topics, CONSUMER)
         for record in records:
             if record.headers.get("ce_type", "") in _ENTRY_TYPES or "ce_type" not in record.headers:
                 try:
                     event = events.decode(record.headers, record.value)
-                    raised += self._alerts(event, await self._whole(event))
+                    raised += self._alerts(event, await self._whole(event), sent_from)
                 except (ValueError, IndexError) as error:
                     skips.skip(record, error, self._clock())
                     continue
@@ -128,21 +144,37 @@ class PartitionAlerting:
             skips.passed()
         fuse = self._fuse.after(skips.outcomes)
         await skips.write(self._log)
-        position = records[-1].offset + 1
+        self._read_to = end = records[-1].offset + 1
+        in_past = expected is None and self._past_end is not None and end < self._past_end
+        position = None if in_past else end
         new = await self._store.raise_alerts(self._partition, expected, position, raised)
         self._fuse = fuse
         self._count(raised, new)
-        self._logger.debug("alerting.matched", outcome="ok", position=position, events=len(records), alerts=len(new))
+        if expected is None and position is not None:
+            self._tell_past()
+        self._logger.debug("alerting.matched", outcome="ok", position=end, events=len(records), alerts=len(new))
         return position
 
-    def _alerts(self, event: Event, whole: Entry | None) -> list[tuple[Alert, Sequence[str]]]:
+    async def caught_up(self) -> int | None:
+        """The past may end before its last offset, where that holds no record (on Kafka a transaction's end)."""
+        if self._read_to is not None:
+            await self._store.raise_alerts(self._partition, None, self._read_to, [])
+            self._tell_past()
+        return self._read_to
+
+    def _alerts(
+        self, event: Event, whole: Entry | None, sent_from: datetime | None
+    ) -> list[tuple[Alert, Sequence[str]]]:
         about = subject(event, whole)
         if about is None:
             return []
         now = self._clock()
         found = [(rule.config, match(rule, about)) for rule in self._rules]
+        news = sent_from is None or event.time >= sent_from
         return [
-            (make_alert(config.id, about, words, now), config.channels) for config, words in found if words is not None
+            (make_alert(config.id, about, words, now), config.channels if news else ())
+            for config, words in found
+            if words is not None
         ]
 
     async def _whole(self, event: Event) -> Entry | None:
@@ -155,8 +187,18 @@ class PartitionAlerting:
         by_id = {alert.id: (alert, channels) for alert, channels in raised}
         for alert, channels in map(by_id.__getitem__, new):
             telemetry.alerts.labels(alert.rule_id).inc()
+            self._kept_back += not channels
             for channel in channels:
                 self._couriers[channel].wake.set()
+
+    def _tell_past(self) -> None:
+        if self._kept_back:
+            self._logger.info(
+                "alerting.past_not_sent",
+                outcome="stored, sent nowhere",
+                alerts=self._kept_back,
+                cause=f"the store is new, and their events were more than {NEWS} old",
+            )
 
     async def resume(self, expected: int | None, begin: int, end: int) -> int | None:
         if expected is None:

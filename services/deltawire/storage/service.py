@@ -94,6 +94,9 @@ class PartitionStorage:
     async def close(self) -> None:
         await self._wholes.close()
 
+    async def caught_up(self) -> None:
+        """The first event will bring a position."""
+
     async def take(self, expected: int | None, records: Sequence[Record]) -> int:
         """Apply the records up to the first that cannot be read, and raise for that one.
 

@@ -128,12 +128,13 @@ class Store(Protocol):
         self,
         partition: int,
         expected: int | None,
-        position: int,
+        position: int | None,
         alerts: Sequence[tuple[Alert, Sequence[str]]],
     ) -> frozenset[str]:
         """Store alerts with the channels they are owed to, and move alerting's position, in one transaction.
 
-        Returns the ids of the alerts that were new: one whose id is already stored changes nothing.
+        ``position`` null leaves the position, as for ``restore``. Returns the ids of the alerts that were new: one
+        whose id is already stored changes nothing.
 
         Raises:
             PositionMoved: as for ``apply``.

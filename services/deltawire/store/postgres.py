@@ -96,10 +96,7 @@ class PostgresStore:
         feeds = sorted({row["feed_id"] for row in taken})
 
         async def work(connection: PoolConnectionProxy) -> None:
-            if position is None:
-                await _expect(connection, "storage", partition, expected)
-            else:
-                await _move(connection, "storage", partition, expected, position)
+            await _move(connection, "storage", partition, expected, position)
             fold = await _begin_fold(connection, feeds)
             for row in taken:
                 fold.take_row(row)
@@ -111,7 +108,7 @@ class PostgresStore:
         self,
         partition: int,
         expected: int | None,
-        position: int,
+        position: int | None,
         alerts: Sequence[tuple[Alert, Sequence[str]]],
     ) -> frozenset[str]:
         taken: dict[str, tuple[Alert, Sequence[str]]] = {}
@@ -230,9 +227,12 @@ async def _expect(connection: PoolConnectionProxy, consumer: str, partition: int
 
 
 async def _move(
-    connection: PoolConnectionProxy, consumer: str, partition: int, expected: int | None, position: int
+    connection: PoolConnectionProxy, consumer: str, partition: int, expected: int | None, position: int | None
 ) -> None:
     """Move the position first: whoever else is about to write from there waits for this transaction to end."""
+    if position is None:
+        await _expect(connection, consumer, partition, expected)
+        return
     if expected is None:
         moved = await connection.fetchval(statements.MOVE_FROM_NOTHING, consumer, partition, position)
     else:

@@ -123,10 +123,7 @@ class SqliteStore:
         records: Sequence[tuple[EntryRecord, datetime]],
     ) -> None:
         def work(db: sqlite3.Connection) -> None:
-            if position is None:
-                _expect(db, "storage", partition, expected)
-            else:
-                _move(db, "storage", partition, expected, position)
+            _move(db, "storage", partition, expected, position)
             for record, written_at in records:
                 row = rows.row_of_record(record, written_at)
                 _begin_epoch(db, row["feed_id"], row["epoch"])
@@ -138,7 +135,7 @@ class SqliteStore:
         self,
         partition: int,
         expected: int | None,
-        position: int,
+        position: int | None,
         alerts: Sequence[tuple[Alert, Sequence[str]]],
     ) -> frozenset[str]:
         def work(db: sqlite3.Connection) -> frozenset[str]:
@@ -276,9 +273,10 @@ def _expect(db: sqlite3.Connection, consumer: str, partition: int, expected: int
         )
 
 
-def _move(db: sqlite3.Connection, consumer: str, partition: int, expected: int | None, position: int) -> None:
+def _move(db: sqlite3.Connection, consumer: str, partition: int, expected: int | None, position: int | None) -> None:
     _expect(db, consumer, partition, expected)
-    db.execute(statements.MOVE, (consumer, partition, position))
+    if position is not None:
+        db.execute(statements.MOVE, (consumer, partition, position))
 
 
 def _fold(db: sqlite3.Connection, event: Event, whole: Entry | None) -> int:
