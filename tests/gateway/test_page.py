@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from deltawire.events import Change
@@ -90,7 +91,8 @@ async def test_the_page_fills_from_the_store(browser: Browser, rig: Desk) -> Non
         id="a", rule_id="ferries", feed_id="harbour", entry_id="e2", revision=1, event_id="harbour/a/2",
         poll_id=POLL, raised_at=at(6), payload={},
     )  # fmt: skip
-    await rig.store.raise_alerts(0, None, 3, [(alert, ["log"])])
+    alerts = [(replace(alert, id=f"a{n}"), ["log"]) for n in range(31)]
+    await rig.store.raise_alerts(0, None, 3, [*alerts[:29], (alert, [])])
     async with opened(browser, rig) as page:
         articles = page.locator("#entries article")
         await expect(articles).to_have_count(2)
@@ -108,6 +110,12 @@ async def test_the_page_fills_from_the_store(browser: Browser, rig: Desk) -> Non
         await expect(feeds.filter(has_text="cup")).to_contain_text("ended")
         await expect(page.locator("#alerts")).to_contain_text("Ferries diverted")
         await expect(page.locator("#alerts")).to_contain_text("ferries")
+        await expect(page.locator("#alerts li").first).to_contain_text("sent nowhere")
+        await expect(page.locator("#alerts-note")).to_have_text("30")
+        await rig.store.raise_alerts(0, 3, 4, alerts)
+        await page.reload()
+        await expect(page.locator("#alerts-note")).to_have_text("30+")
+        await expect(page.locator("#alerts li")).to_have_count(30)
 
 
 async def test_changes_show_live_without_a_reload(browser: Browser, rig: Desk) -> None:

@@ -9,6 +9,7 @@ import { Timeline } from "./timeline.js";
 
 const TICK = 10_000;
 const PER_FRAME = 250;
+const ALERTS = 30;
 const $ = (id) => document.getElementById(id);
 
 const view = { feed: "", show: "", query: "" };
@@ -95,8 +96,9 @@ async function loadFeeds() {
 }
 
 async function loadAlerts() {
-  const { alerts } = await get("alerts", { limit: 30 });
-  drawAlerts({ list: $("alerts"), note: $("alerts-note") }, alerts, titleOf, jump);
+  const { alerts } = await get("alerts", { limit: ALERTS + 1 });
+  const note = alerts.length > ALERTS ? `${ALERTS}+` : String(alerts.length || "");
+  drawAlerts({ list: $("alerts"), note: $("alerts-note") }, alerts.slice(0, ALERTS), note, titleOf, jump);
 }
 
 /** After a reconnection: the stream resumes where it was; what the store knows is merged beside it. */

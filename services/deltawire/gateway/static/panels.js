@@ -72,8 +72,8 @@ function keepFocus(list, rows) {
   if (focused !== null) [...list.querySelectorAll("button")].find((b) => b.dataset.feed === focused)?.focus();
 }
 
-export function drawAlerts({ list, note }, alerts, titleOf, jump) {
-  note.textContent = String(alerts.length || "");
+export function drawAlerts({ list, note }, alerts, count, titleOf, jump) {
+  note.textContent = count;
   if (!alerts.length) list.replaceChildren(el("li", { class: "quiet" }, "Nothing has matched a rule yet."));
   else
     list.replaceChildren(
@@ -97,7 +97,7 @@ function delivery(deliveries) {
   const names = (some) => some.map((d) => d.channel_id).join(", ");
   if (dead.length) return el("span", { class: "outcome bad" }, `not delivered: ${names(dead)}`);
   if (owed.length) return el("span", { class: "outcome" }, `still owed: ${names(owed)}`);
-  return el("span", { class: "outcome" }, deliveries.length ? `sent: ${names(deliveries)}` : "");
+  return el("span", { class: "outcome" }, deliveries.length ? `sent: ${names(deliveries)}` : "sent nowhere");
 }
 
 /** The latest changes over all feeds, whatever the timeline shows. */
