@@ -100,3 +100,11 @@ async def test_check_names_what_a_page_points_to(origin: Origin, capsys: pytest.
     origin.serve("/page", html("/feed"))
     assert await run("check", origin.url("/page")) == 1
     assert f"points to {origin.url('/feed')} (RSS)" in capsys.readouterr().err
+
+
+async def test_check_says_what_to_do_about_a_document_that_cannot_be_read(
+    origin: Origin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin.serve("/bare", html())
+    assert await run("check", origin.url("/bare")) == 1
+    assert "[not-a-live-blog]. What to do: give the address of a live blog" in capsys.readouterr().err

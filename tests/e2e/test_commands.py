@@ -121,7 +121,8 @@ async def test_diff_says_what_lies_between_two_documents(folder: Deployment) -> 
     assert ["-", "four"] in events[0]["data"]["changes"][0]["diff"]
     status, out, _ = await folder.command("diff", "old.rss", "new.rss")
     assert "[-four-]{+six+}" in out
-    assert await folder.command("diff", "new.rss", "new.rss") == (0, "", "")
+    assert await folder.command("diff", "new.rss", "new.rss") == (0, "no changes\n", "")
+    assert await folder.command("diff", "new.rss", "new.rss", "--json") == (0, "", "")
 
 
 async def test_check_has_the_shape_of_the_contract(folder: Deployment) -> None:

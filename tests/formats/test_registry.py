@@ -104,6 +104,13 @@ def test_what_is_no_live_blog_is_refused_with_what_it_is(document: Any, code: st
     assert words in message
 
 
+def test_a_captcha_page_is_called_one_and_not_judged_as_a_page_without_markup() -> None:
+    assert refusal("<html><head><title>Just a moment...</title>")[1] == (
+        'the document seems to be a captcha page (or another block of automated visitors) titled "Just a moment...": '
+        "none of the known formats was found in it"
+    )
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.parametrize("document", ["<html><title>Sorry</title></html>", "", "{}", "[]", "Sorry", "<x/>"])
 def test_no_format_reads_zero_entries_from_what_is_not_its_own(name: str, document: str) -> None:

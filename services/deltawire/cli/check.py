@@ -13,7 +13,8 @@ from deltawire.cli.main import Failure
 from deltawire.cli.words import headline
 from deltawire.differ import identity
 from deltawire.formats.base import Unreadable
-from deltawire.model import Reading
+from deltawire.model import Problem, Reading
+from deltawire.poller import outcome
 from deltawire.settings import Settings
 
 
@@ -28,12 +29,27 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     except Unreadable as error:
         if arguments.json:
             print(orjson.dumps({"error": {"code": error.code, "message": str(error)}}).decode())
-        raise Failure(f"{name}: {error}") from None
+        raise Failure(f"{name}: {error} [{error.code}]. What to do: {_mend(error.code)}") from None
     reading = msgspec.structs.replace(reading, entries=identity.match({}, reading.entries).entries)
+    if reading.more and not reading.entries:
+        message = f"the document lists {len(reading.more)} updates, each a document of its own, which run asks for"
+        elsewhere = Problem(code="updates-elsewhere", message=message)
+        reading = msgspec.structs.replace(reading, problems=(*reading.problems, elsewhere))
     if arguments.json:
         print(orjson.dumps(as_json(reading)).decode())
     else:
         print("\n".join(as_text(reading)))
+
+
+def _mend(code: str) -> str:
+    mends = {
+        "ambiguous": "name the format with --format",
+        "malformed": "tell the site's operators: it publishes a broken document",
+        "not-a-live-blog": "give the address of a live blog or of a feed; if a browser shows one there, the site shows "
+        "us something else: set [fetch] user_agent to name a contact, or ask its operators",
+        "reader-error": "this is a defect of deltawire; please report it with this output",
+    }
+    return mends.get(code) or outcome.mend(code)
 
 
 def as_json(reading: Reading) -> dict[str, Any]:
@@ -55,10 +71,12 @@ def as_text(reading: Reading) -> list[str]:
         f"feed       {feed.title or 'without a title'}",
         f"coverage   {reading.coverage}: {meaning[reading.coverage]}",
         f"blog is    {live}",
-        f"order      {feed.order}",
-        f"time zone  {feed.time_zone or 'stated with each time, or not at all'}",
-        f"entries    {len(reading.entries)}, newest first",
     ]
+    if len(reading.entries) > 1:
+        lines.append(f"order      {feed.order}")
+    if reading.entries:
+        lines.append(f"time zone  {_zone(reading)}")
+    lines.append(f"entries    {len(reading.entries)}, newest first")
     for entry in reading.entries:
         when = f"{entry.published_at:%Y-%m-%d %H:%M:%S}Z" if entry.published_at else "no time known      "
         precision = "" if entry.published_precision == "exact" else f" ({entry.published_precision})"
@@ -70,3 +88,11 @@ def as_text(reading: Reading) -> list[str]:
     lines.append(f"problems   {len(reading.problems) or 'none'}")
     lines += [f"  {p.code}: {p.message}{f' ({p.where})' if p.where else ''}" for p in reading.problems]
     return lines
+
+
+def _zone(reading: Reading) -> str:
+    zone = reading.feed.time_zone
+    if zone is None:
+        return "stated with each time, or not at all"
+    guessed = all(entry.published_precision == "inferred" for entry in reading.entries)
+    return f"taken for {zone}: the times state none" if guessed else zone

@@ -33,7 +33,7 @@ class AlJazeera:
     """
 
     name: ClassVar[str] = "aljazeera"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
         if _DATA.match(raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")) is None:
@@ -55,6 +55,11 @@ class AlJazeera:
             entry, found = recalled(raw.memo, self.name, dict(post), lambda: _entry(post))
             entries.append(entry)
             problems += found
+        children = _children(blog)
+        more = [address for child in children if (address := _address(raw.url, child))]
+        if children and not more:
+            message = f"the document lists {len(children)} updates, each a document of its own, which run asks for"
+            problems.append(Problem(code="updates-elsewhere", message=message))
         live = blog.get("isLive")
         return reading(
             format=self.name,
@@ -63,11 +68,12 @@ class AlJazeera:
                 title=texts.line(blog.get("replacementHeadline")) or texts.line(blog.get("title")),
                 url=canonical_url(string(blog, "link") or string(post, "link"), SITE),
                 live=live if isinstance(live, bool) else None,
+                time_zone="UTC" if post else None,
             ),
             coverage="delta",
             entries=entries,
             problems=problems,
-            more=[address for child in _children(blog) if (address := _address(raw.url, child))],
+            more=more,
         )
 
 

@@ -72,9 +72,19 @@ def has_jsonld_updates(body: bytes) -> bool:
 
 def describe(html: str) -> str:
     """What kind of page this is, for an error message: its title, and whether it looks like a bot wall."""
+    title = _title(html)
+    if is_wall(html):
+        named = f' titled "{title[:120]}"' if title else ""
+        return f"a captcha page (or another block of automated visitors){named}"
+    return f'an HTML page titled "{title[:120]}"' if title else "an HTML page without a title"
+
+
+def is_wall(html: str) -> bool:
+    """Whether the page looks like what keeps automated visitors out: a captcha, or a refusal."""
     head = html[:_HEAD]
-    found = _TITLE.search(head)
-    title = texts.line(found[1]) if found else None
-    name = f'an HTML page titled "{title[:120]}"' if title else "an HTML page without a title"
-    wall = _WALL.search(title or "") or (len(html) < _HEAD and _WALL.search(texts.line(head) or ""))
-    return f"{name}, apparently a captcha or a block of automated visitors" if wall else name
+    return bool(_WALL.search(_title(html) or "") or (len(html) < _HEAD and _WALL.search(texts.line(head) or "")))
+
+
+def _title(html: str) -> str | None:
+    found = _TITLE.search(html[:_HEAD])
+    return texts.line(found[1]) if found else None

@@ -19,7 +19,7 @@ from deltawire.formats.jsonfeed import JsonFeed
 from deltawire.formats.jsonld import JsonLd
 from deltawire.formats.liveblog_html import LiveblogHtml
 from deltawire.formats.microdata import Microdata
-from deltawire.formats.page import describe
+from deltawire.formats.page import describe, is_wall
 from deltawire.formats.plaintext import PlainText
 from deltawire.formats.quintype import Quintype
 from deltawire.formats.superdesk import Superdesk
@@ -90,7 +90,12 @@ def _read(raw: Raw, format: str, *, lenient: bool) -> Reading:  # noqa: A002
     adapter = detect(raw) if format == "auto" else FORMATS[format]
     try:
         return adapter.read_leniently(raw) if lenient and isinstance(adapter, LenientFormat) else adapter.read(raw)
-    except (Unreadable, NeedsLenient):
+    except Unreadable as refusal:
+        # Every page that no other format claims ends here: without JSON-LD it has none of the formats.
+        if format == "auto" and adapter is FORMATS["jsonld"] and refusal.code == "not-a-live-blog":
+            raise Unreadable(refusal.code, _without_any(raw, refusal)) from None
+        raise
+    except NeedsLenient:
         raise
     except Exception as error:
         # The last net under hostile input. The message of a foreign exception may quote the document: it stays out.
@@ -107,6 +112,13 @@ def read_leniently(raw: Raw, format: str = "auto") -> Reading:  # noqa: A002
         Unreadable: no conclusion about entries can be drawn from it.
     """
     return read(raw, format, lenient=True)
+
+
+def _without_any(raw: Raw, refusal: Unreadable) -> str:
+    text = texts.decode(raw.body[:200_000], raw.content_type)[0]
+    if is_wall(text):
+        return f"the document seems to be {describe(text)}: none of the known formats was found in it"
+    return f"{refusal}, and none of the other known formats was found"
 
 
 def _what_it_is(raw: Raw) -> str:
