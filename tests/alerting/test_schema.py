@@ -24,8 +24,6 @@ FOLDER = Path(__file__).parents[2] / "schemas" / "alert"
 SCHEMA: dict[str, Any] = orjson.loads((FOLDER / "1.0.0.json").read_bytes())
 KEY = webhook.signing_key("whsec_" + base64.b64encode(bytes(32)).decode())
 TOLL = Change(field="content_text", diff=(("=", "At least "), ("-", "four"), ("+", "six"), ("=", " are missing")))
-    field="content_text", diff=(("=", "At least "), ("-", "four"), ("+", "six"), ("=", " people are missing"))
-)
 
 
 def toll(**fields: Any) -> Event:
