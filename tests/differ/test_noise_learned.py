@@ -209,6 +209,32 @@ def test_tokens_in_the_addresses_of_pictures_are_noise_and_another_picture_is_no
     assert [len(look(n)) for n in range(14, 17)] == [1, 0, 0]
 
 
+def pictured(n: int, name: str, body: Body) -> Entry:
+    """An entry with a picture whose address holds a token of look ``n``; its text is without it."""
+    url = f"https://cdn.example/{Random(f'{n}/{name}').getrandbits(48):012x}a1/boat.jpg"
+    entry = told(name, body, int(name[1:]), media=(Media(url=url),))
+    return replace(entry, content_html=f'{entry.content_html}<img src="{url}">')
+
+
+def test_an_earlier_text_with_another_token_in_its_markup_is_an_older_copy() -> None:
+    desk = Desk()
+    bodies = {f"e{n}": [f"Report {n}."] for n in range(5)}
+
+    def look(n: int) -> list[Event]:
+        return desk.show(*(pictured(n, name, body) for name, body in reversed(bodies.items())))
+
+    for n in range(6):
+        look(n)
+    bodies["e3"] = ["The bridge is closed."]
+    (event,) = look(6)
+    assert isinstance(event.data, EntryData)
+    assert {change.field for change in event.data.changes} == {"content_text", "content_html"}
+    bodies["e3"] = ["Report 3."]
+    assert [look(n) for n in (7, 8)] == [[], []]
+    assert "reversal-pending" in desk.reasons()
+    assert kinds(look(9)) == ["entry.updated"]
+
+
 def test_a_place_that_stands_still_is_read_again() -> None:
     still = False
 

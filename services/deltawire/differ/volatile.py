@@ -84,10 +84,22 @@ def _said(case: Case, learned: Mapping[str, Place], spans: Mapping[str, Span], m
             quiet[name] = False
         else:
             return case.entry
-    if len({(quiet[name], name in values) for name in quiet if name.startswith("content")}) > 1:
-        # Text and markup are one content: never one of now and the other of before.
+    if not _one_content(case.entry, values, quiet):
         return case.entry
     return replace(case.entry, **values)
+
+
+def _one_content(entry: Entry, values: Mapping[str, Any], quiet: Mapping[str, bool]) -> bool:
+    """Whether text and markup, where both changed, still say the same: never one of now and the other of before."""
+    if not {"content_text", "content_html"} <= quiet.keys():
+        return True
+    if quiet["content_text"] != quiet["content_html"]:
+        return False
+    if ("content_text" in values) == ("content_html" in values):
+        return True
+    # Noise that nobody reads, such as a token in an address, has no counterpart in the text.
+    markup = values.get("content_html")
+    return markup is not None and blocks.read(markup) == blocks.read(entry.content_html)
 
 
 def _quiet(place: Place, run: Run, span: Span | None, *, moved: bool) -> bool:
