@@ -154,6 +154,18 @@ def test_what_is_said_with_an_edit_keeps_the_noise_that_was_said_before() -> Non
         assert all(change.diff and change.diff[-1][0] == "=" for change in event.data.changes)
 
 
+def test_the_whole_of_a_box_is_kept_where_chance_changed_less_of_it_before() -> None:
+    blog = Blog(related_box, count=12)
+    blog.learn()
+    for name in blog.bodies:
+        subject, said = next((i, e) for i, e in fold(blog.desk.events).items() if e.source_id == name)
+        blog.bodies[name][0] = "The bridge is closed."
+        (event,) = blog.look()
+        assert isinstance(event.data, EntryData)
+        assert event.subject == subject
+        assert event.data.entry.content_text.split("\n")[2:] == said.content_text.split("\n")[2:]
+
+
 def test_a_toll_that_is_edited_at_every_second_look_comes_through_each_time() -> None:
     def toll(name: str, body: Body, rng: Random) -> Body:
         return [*body, f"Dead: {blog.looks // 2}"] if name == "e1" else body
