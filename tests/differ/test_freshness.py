@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deltawire.differ.state import Policy
 from deltawire.events import Event
-from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, CacheInfo, Entry
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, CacheInfo, Entry, Tombstone
 from differ.build import START, Desk, entry, kinds
 
 K = REVERSAL_LOOKS
@@ -298,3 +298,17 @@ def test_the_events_are_those_of_the_current_copies_alone(
         assert mixed.show(entries, cache) == []
     told = [[(e.type, e.subject, e.sequence) for e in net.desk.events] for net in (mixed, plain)]
     assert told[0] == told[1]
+
+
+def test_an_entry_withdrawn_before_it_was_seen_is_no_news_in_an_older_copy() -> None:
+    desk = Desk()
+    shown = [entry(f"e{n}", minute=n) for n in (3, 2, 1)]
+    early = [entry("e4", minute=4), *shown]
+    desk.show(*shown)
+    desk.look(desk.document(shown, tombstones=(Tombstone(source_id="e4"),)))
+    assert [desk.show(*early), desk.show(*shown)] == [[], []]
+    assert [kinds(desk.show(*early)) for _ in range(K)] == [*[[]] * (K - 1), ["entry.created"]]
+    desk = Desk()
+    desk.show(*shown)
+    desk.look(desk.document(shown, tombstones=(Tombstone(source_id="e4"),)))
+    assert kinds(desk.show(entry("e5", minute=5), *early)) == ["entry.created", "entry.created"]

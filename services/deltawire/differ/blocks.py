@@ -63,9 +63,14 @@ def common(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
 
 def words_apart(field: str, old: str, new: str) -> tuple[list[str], list[str]]:
     """The words of two blocks: what is read, or where that is the same in both, all that stands there."""
-    if field == "content_html" and (a := _TAG.sub(" ", old)) != (b := _TAG.sub(" ", new)):
+    if field == "content_html" and (a := read(old)) != (b := read(new)):
         old, new = a, b
     return _words(old), _words(new)
+
+
+def read(markup: str) -> str:
+    """What a reader sees of markup: all but the tags."""
+    return _TAG.sub(" ", markup)
 
 
 def _words(block: str) -> list[str]:

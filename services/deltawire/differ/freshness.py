@@ -222,7 +222,11 @@ class _Case:
         found: list[tuple[_Rank, str]] = []
         first = next((i for i, e in enumerate(shown) if e.id in known), 0)
         for place, entry in enumerate(shown):
-            if (k := known.get(entry.id)) is None:
+            if (k := known.get(entry.id)) is None and entry.source_id in state.unknown_tombstones:
+                # When it was withdrawn is not remembered: nothing that is known already counts as later.
+                self.changed = True
+                found.append(((state.looks, _EVER, 0), "an entry is shown that was withdrawn before it was seen"))
+            elif k is None:
                 self._unknown(entry, state.newest, above=place < first)
             elif k.status == "removed":
                 self.changed = True

@@ -84,10 +84,22 @@ def _said(case: Case, learned: Mapping[str, Place], spans: Mapping[str, Span], m
             quiet[name] = False
         else:
             return case.entry
-    if len({(quiet[name], name in values) for name in quiet if name.startswith("content")}) > 1:
-        # Text and markup are one content: never one of now and the other of before.
+    if not _one_content(case.entry, values, quiet):
         return case.entry
     return replace(case.entry, **values)
+
+
+def _one_content(entry: Entry, values: Mapping[str, Any], quiet: Mapping[str, bool]) -> bool:
+    """Whether text and markup, where both changed, still say the same: never one of now and the other of before."""
+    if not {"content_text", "content_html"} <= quiet.keys():
+        return True
+    if quiet["content_text"] != quiet["content_html"]:
+        return False
+    if ("content_text" in values) == ("content_html" in values):
+        return True
+    # Noise that nobody reads, such as a token in an address, has no counterpart in the text.
+    markup = values.get("content_html")
+    return markup is not None and blocks.read(markup) == blocks.read(entry.content_html)
 
 
 def _quiet(place: Place, run: Run, span: Span | None, *, moved: bool) -> bool:
@@ -109,6 +121,9 @@ def _quiet(place: Place, run: Run, span: Span | None, *, moved: bool) -> bool:
 def _put_back(place: Place, run: Run, span: Span | None) -> Any:
     """The field as shown, with what was said before in the learned place; null where that is in doubt."""
     length = span.length if span is not None else 1
+    # By chance the first of a box's blocks stayed whenever the entry was seen to change: then more is noise than that.
+    while all(_noisy_beyond(place, keys, length) for keys in (run.old, run.new)):
+        length += 1
     (a, b), (c, d) = _region(place, run.old, length), _region(place, run.new, length)
     if min(a, c) < 0 or b > len(run.old) or d > len(run.new):
         return None
@@ -128,6 +143,13 @@ def _region(place: Place, keys: Sequence[str], length: int) -> tuple[int, int]:
     if place.anchor == "start":
         return place.index, place.index + length
     return len(keys) - place.index - length, len(keys) - place.index
+
+
+def _noisy_beyond(place: Place, keys: Sequence[str], length: int) -> bool:
+    """Whether the block next to a region of that length, away from its anchor, is noise as well."""
+    a, b = _region(place, keys, length)
+    at = b if place.anchor == "start" else a - 1
+    return 0 <= at < len(keys) and _pooled(place, [keys[at]])
 
 
 def _pooled(place: Place, keys: Sequence[str]) -> bool:

@@ -81,7 +81,8 @@ def _m(says: str, touches: str, **rest: object) -> Misbehaviour:
 
 # Where no lasting id is stated, a post keeps most of its words in one edit; where no time is stated either, more.
 _WORDS = 0.5
-_LEARNING = 4
+# Two until such noise is learned, and one where chance made one of the looks say too little (docs/freshness.md).
+_LEARNING = 3
 _STALE = ("captcha", "down", "empty")
 
 MISBEHAVIOURS: dict[str, Misbehaviour] = {
