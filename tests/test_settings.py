@@ -160,6 +160,16 @@ channels = ["desk", "desc"]
         ("[[feeds]]\nid='a'\nurl='http://h/a b'\n", "F:3: feeds[0].url: holds a space"),
         ("fetch = 3\n", "F:1: fetch: must be a table, written as [fetch]"),
         ("[fetch\n", "F:1: is not TOML"),
+        ('[fetch]\ntimeout = 5\nuser_agent = "desk\n\n[ops]\n', "F:3: is not TOML"),
+        ('[fetch]\nuser_agent = """desk\n\n\n', "F:2: is not TOML"),
+        (
+            "[[feeds]]\nid='a'\nurl='http://h/'\nformat='xml'\n",
+            "F:4: feeds[0].format: invalid enum value 'xml'; known: auto, rss, atom,",
+        ),
+        (
+            "[[rules]]\nid='r'\nsignificance=['big']\n",
+            "F:3: rules[0].significance: invalid enum value 'big'; known: cosmetic, minor, substantive, unclassified",
+        ),
         ("[fetsch]\n", "F:1: fetsch: unknown key; did you mean fetch?"),
         ("[store]\nurl = 'postgres://u:hunter2@h/d'\n", "F:2: store.url: must begin with sqlite:/// or postgresql://"),
         ("[store]\nurl = 'postgresql://u:hunter2/@h/d'\n", "F:2: store.url: cannot be read: within user and password"),
@@ -173,6 +183,37 @@ def test_what_is_wrong_is_one_sentence_without_secrets(tmp_path: Path, text: str
     (found,) = mistakes(tmp_path, text)
     assert found.startswith(expected)
     assert "hunter2" not in found
+
+
+def test_what_is_allowed_and_hardly_meant_is_a_warning(tmp_path: Path) -> None:
+    text = """\
+[[feeds]]
+id = "a"
+url = "https://example.org/"
+[[series]]
+id = "s"
+url = "https://example.org/"
+match = "live"
+[[rules]]
+id = "all"
+[[rules]]
+id = "some"
+feeds = ["a", "s", "s-2026-03-01", "nosuch"]
+[[rules]]
+id = "gone"
+types = ["removed"]
+[[channels]]
+id = "desk"
+url = "http://127.0.0.1:9/hook"
+secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+"""
+    found = [str(w).replace(str(tmp_path / "deltawire.toml"), "F") for w in loaded(tmp_path, text).warnings]
+    assert [warning.partition(";")[0] for warning in found] == [
+        "F:8: rules[0]: rule all has no condition: every entry that is new or edited raises an alert",
+        "F:12: rules[1].feeds: 'nosuch' is no feed or series of this configuration",
+        "F:18: channels[0].url: is an address of this machine or of a private network, which is refused",
+    ]
+    assert len(loaded(tmp_path, f"{text}[fetch]\nallow_private_networks = true\n").warnings) == 2
 
 
 def test_the_environment_wins_and_is_named_as_the_origin(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import binascii
 import math
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from deltawire import patterns
@@ -20,6 +21,7 @@ SERIES_ID = 70
 
 _BROKER = r"(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}"
 _KAFKA = re.compile(rf"kafka://({_BROKER}(?:,{_BROKER})*)/?")
+_CONDITIONS = ("any", "all", "none", "regex", "feeds", "tags", "labels", "significance")
 Found = Iterator[tuple[Path, str]]
 
 
@@ -41,6 +43,31 @@ def mistakes(config: Config) -> Found:
     channels = {c.id for c in config.channels} | {"log"}
     for index, rule in enumerate(config.rules):
         yield from _rule(("rules", index), rule, channels)
+
+
+def warnings(config: Config) -> Found:
+    """What is allowed, and hardly meant: the key it stands at, and a sentence with the mend."""
+    known = [*(f.id for f in config.feeds), *(s.id for s in config.series)]
+    for index, rule in enumerate(config.rules):
+        if not any(getattr(rule, name) for name in _CONDITIONS) and rule.types == RuleConfig(id="").types:
+            message = f"rule {rule.id} has no condition: every entry that is new or edited raises an alert"
+            yield ("rules", index), f"{message}; give it any, feeds or another"
+        for name in rule.feeds:
+            if name not in known and not any(name.startswith(f"{series.id}-") for series in config.series):
+                named = f"{name!r} is no feed or series of this configuration; known: {', '.join(known) or 'none'}"
+                yield ("rules", index, "feeds"), f"{named}. It is right only for one that deltawire feeds add names so"
+    for index, channel in enumerate(config.channels):
+        if channel.type == "webhook" and not config.fetch.allow_private_networks and _is_private(channel.url or ""):
+            message = "is an address of this machine or of a private network, which is refused"
+            yield ("channels", index, "url"), f"{message}; set [fetch] allow_private_networks = true if it is meant"
+
+
+def _is_private(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_private
+    except ValueError:
+        return False
 
 
 def url_mistake(url: str) -> str | None:

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -69,6 +69,8 @@ def load(path: str | None = None, environ: Mapping[str, str] = os.environ, *, le
     config = msgspec.convert(tree, Config)
     for key, message in config_rules.mistakes(config):
         loader.mistake(key, message)
+    for key, message in config_rules.warnings(config):
+        loader.warn(key, message)
     if lenient:
         loader.mistakes = [m for m in loader.mistakes if m not in loader.unset]
     if loader.mistakes:
@@ -90,8 +92,9 @@ def _read(path: str | None) -> tuple[str, dict[str, Any]]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        where = f"{path}:{found[1]}" if found else path
-        raise ConfigError([Mistake(where=where, message=f"is not TOML: {error}")]) from None
+        # What is noticed only at the end of the file began with its last key at the latest.
+        line = found[1] if found else max(key_lines(text).values(), default=1)
+        raise ConfigError([Mistake(where=f"{path}:{line}", message=f"is not TOML: {error}")]) from None
 
 
 def dotted(key: KeyPath) -> str:
@@ -131,6 +134,10 @@ class _Loader:
         if key not in self._doubtful:
             self.mistakes.append(Mistake(where=self.where(key), message=f"{dotted(key)}: {message}"))
 
+    def warn(self, key: KeyPath, message: str) -> None:
+        """Note what is allowed, and hardly meant."""
+        self.warnings.append(Mistake(where=self.where(key), message=f"{dotted(key)}: {message}"))
+
     def _doubt(self, key: KeyPath, message: str) -> None:
         self.mistake(key, message)
         self._doubtful.add(key)
@@ -167,7 +174,7 @@ class _Loader:
             if name not in self._environ:
                 message = f"the environment variable {name} is not set; set it or write the value itself"
                 if later:
-                    self.warnings.append(Mistake(where=self.where(key), message=f"{dotted(key)}: {message}"))
+                    self.warn(key, message)
                 else:
                     self._doubt(key, message)
                     self.unset.append(self.mistakes[-1])
@@ -192,7 +199,7 @@ class _Loader:
             try:
                 value = msgspec.convert(text, kind, strict=False)
             except msgspec.ValidationError as error:
-                self.mistakes.append(Mistake(where="environment", message=f"{variable}: {_plain(error)}"))
+                self.mistakes.append(Mistake(where="environment", message=f"{variable}: {_plain(error, kind)}"))
                 continue
             tree.setdefault(section, {})[name] = value
             self._variables[(section, name)] = f"environment {variable}"
@@ -233,7 +240,7 @@ class _Loader:
             try:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
-                self.mistake(key, _plain(error))
+                self.mistake(key, _plain(error, kind))
                 return False
         return True
 
@@ -261,7 +268,14 @@ def _leaves(value: Any, key: KeyPath) -> Iterator[KeyPath]:
         yield key
 
 
-def _plain(error: msgspec.ValidationError) -> str:
-    """msgspec's sentence without its path, which the key gives already."""
+def _plain(error: msgspec.ValidationError, kind: Any) -> str:
+    """msgspec's sentence without its path, which the key gives already; with the values, where only some are known."""
     text = re.sub(r" - at `.*`$", "", str(error))
-    return text[0].lower() + text[1:].replace("`", "")
+    known = f"; known: {', '.join(_choices(kind))}" if text.startswith("Invalid enum value") else ""
+    return text[0].lower() + text[1:].replace("`", "") + known
+
+
+def _choices(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    return [choice for inner in get_args(kind) for choice in _choices(inner)]
