@@ -30,6 +30,22 @@ def test_a_line_is_one_json_object_that_begins_with_when_how_grave_and_what(line
     assert orjson.loads(line)["at"] == "2026-01-01T00:00:00Z"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_times_as_the_json_lines_do(lines: io.StringIO) -> None:
+    configure_logging("info", out := Terminal())
+    structlog.get_logger().info(
+        "feed.state", at=datetime(2026, 1, 1, tzinfo=UTC), looks=[datetime(2026, 1, 2, tzinfo=UTC)]
+    )
+    assert "2026-01-01T00:00:00Z" in out.getvalue()
+    assert "2026-01-02T00:00:00Z" in out.getvalue()
+    assert "datetime" not in out.getvalue()
+    assert lines.getvalue() == ""
+
+
 def test_an_exception_stays_on_its_line_and_shows_no_values(lines: io.StringIO) -> None:
     def fail(password: str) -> None:
         raise ValueError("no")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from datetime import datetime
 from typing import Any, TextIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +17,7 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 registry = CollectorRegistry()
 
@@ -129,7 +130,7 @@ def configure_logging(level: str = "info", stream: TextIO | None = None) -> None
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if out.isatty():
-        renderers: list[Processor] = [structlog.dev.ConsoleRenderer()]
+        renderers: list[Processor] = [_times_as_rfc3339, structlog.dev.ConsoleRenderer()]
     else:
         renderers = [
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
@@ -167,6 +168,21 @@ class _Libraries(logging.Handler):
             detail=record.getMessage(),
             exc_info=record.exc_info,
         )
+
+
+def _times_as_rfc3339(_: object, __: str, fields: EventDict) -> EventDict:
+    """For the console, which shows what it does not know as ``repr`` does."""
+    return {key: _shown(value) for key, value in fields.items()}
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return [_shown(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _shown(part) for key, part in value.items()}
+    return value
 
 
 def _json_line(fields: dict[str, Any], **_: object) -> str:

@@ -27,9 +27,9 @@ TOLL = Change(field="content_text", diff=(("=", "At least "), ("-", "four"), ("+
 
 
 def toll(**fields: Any) -> Event:
-    fields = {"text": "At least six are missing", "changes": (TOLL,), "revision": 2} | fields
+    given: dict[str, Any] = {"text": "At least six are missing", "changes": (TOLL,), "revision": 2} | fields
     feed = feed_info(tags=("weather",))
-    return entry_event("updated", 17, feed=feed, significance="substantive", url="https://example.org/e1", **fields)
+    return entry_event("updated", 17, feed=feed, significance="substantive", url="https://example.org/e1", **given)
 
 
 def alert(event: Event) -> Alert:

@@ -50,7 +50,8 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
     await _fresh(FOLDER)
     telemetry.configure_logging()
     async with serve(stories(told, speed=arguments.speed)) as address:
-        print(f"Three invented live blogs play for {minutes:.1f} minutes at {address}/", flush=True)
+        print(f"Three invented live blogs play for {minutes:.1f} minutes.", flush=True)
+        print(f"(Their publisher, which deltawire polls, is at {address}/; the page that shows the changes follows.)")
         config = configuration(address, settings.config.gateway)
         ending = asyncio.create_task(_say_when_over(minutes))
         await run.serve(msgspec.structs.replace(settings, config=config), [])
@@ -60,7 +61,7 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
 
 async def _say_when_over(minutes: float) -> None:
     await asyncio.sleep(minutes * 60)
-    print("The play is over; the page stays until Ctrl-C", flush=True)
+    print("The story is over: nothing more will change. The page stays, where it is, until Ctrl-C.", flush=True)
 
 
 def configuration(publisher: str, gateway: GatewayConfig) -> Config:

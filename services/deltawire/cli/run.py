@@ -49,6 +49,8 @@ STOP_WITHIN = 6.0
 SERVICES = ("gateway", "storage", "alerting", "differ", "poller")
 STORED = {"gateway", "storage", "alerting"}
 SEED_ATTEMPTS = 20
+REMEMBERED = 20
+"""Feeds of earlier commands that a log line names."""
 OPEN_FILES = 65_536
 """Files and sockets that are asked for: each host of a feed may have some connections open, most of them idle."""
 
@@ -220,6 +222,15 @@ async def seed(log: Log, topics: Topics, config: Config, urls: Sequence[str]) ->
     configured = {feed.id for feed in config.feeds}
     if kept := [feed.id for feed in feeds.values() if feed.origin == "config" and feed.id not in configured]:
         logger.info("feeds.kept", feeds=kept, what_to_do="followed though no longer configured: deltawire feeds remove")
+    if urls and (
+        others := [f.id for f in feeds.values() if f.origin == "command" and not f.series and f.url not in urls]
+    ):
+        logger.info(
+            "feeds.remembered",
+            count=len(others),
+            feeds=others[:REMEMBERED],
+            what_to_do="given to run or feeds add before, and followed until: deltawire feeds remove",
+        )
     hint = {} if feeds else {"what_to_do": "nothing is followed yet: deltawire feeds add URL"}
     logger.info("feeds.seeded", feeds=len(feeds), seeded=[feed.id for feed in changed], **hint)
 
