@@ -13,6 +13,7 @@ from deltawire.cli.main import Failure
 from deltawire.cli.words import headline
 from deltawire.differ import identity
 from deltawire.formats.base import Unreadable
+from deltawire.grammar import counted
 from deltawire.model import Problem, Reading
 from deltawire.poller import outcome
 from deltawire.settings import Settings
@@ -32,7 +33,8 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
         raise Failure(f"{name}: {error} [{error.code}]. What to do: {_mend(error.code)}") from None
     reading = msgspec.structs.replace(reading, entries=identity.match({}, reading.entries).entries)
     if reading.more and not reading.entries:
-        message = f"the document lists {len(reading.more)} updates, each a document of its own, which run asks for"
+        listed = counted(len(reading.more), "update")
+        message = f"the document lists {listed}, each a document of its own, which run asks for"
         elsewhere = Problem(code="updates-elsewhere", message=message)
         reading = msgspec.structs.replace(reading, problems=(*reading.problems, elsewhere))
     if arguments.json:

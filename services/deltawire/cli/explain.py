@@ -8,6 +8,7 @@ from contextlib import closing
 
 import msgspec
 
+from deltawire import wanted
 from deltawire.cli.main import Failure
 from deltawire.differ.memory import Memory
 from deltawire.differ.state import Note
@@ -24,8 +25,12 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
         try:
             async for record in snapshot(log, topics.differ_state):
                 memory.apply([record])
+            feeds = await wanted.read(log, topics)
         finally:
             await log.close()
+        of_series = [feed.id for feed in feeds.values() if feed.series == arguments.feed]
+        if of_series and arguments.feed not in feeds:
+            raise Failure(f"{arguments.feed} is a series; name one of its feeds: {', '.join(of_series)}")
         for note in notes(memory, arguments.feed, arguments.entry):
             print(msgspec.json.encode(note).decode() if arguments.json else as_text(note))
 

@@ -14,9 +14,10 @@ from deltawire.cli.feeds_import import import_feeds
 from deltawire.cli.main import Failure, Misuse
 from deltawire.formats import links
 from deltawire.formats.base import Unreadable
+from deltawire.grammar import counted
 from deltawire.health import health
 from deltawire.log.engines import open_log
-from deltawire.log.port import Log, snapshot
+from deltawire.log.port import Log, Outgoing, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Feed, FetchState, LookSummary, SeriesState
 from deltawire.poller.once import FetchFailed, fetch_once
@@ -34,12 +35,13 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
         match arguments.action:
             case "list":
                 await _list(log, topics, feeds, arguments)
+                await _list_series(log, topics, feeds, arguments, settings)
             case "add":
                 await _add(log, topics, feeds, arguments, settings)
             case "import":
                 await import_feeds(log, topics, feeds, arguments, datetime.now(UTC))
             case "remove":
-                await _remove(log, topics, _one(feeds, arguments.id), settings)
+                await _remove(log, topics, feeds, arguments.id, settings)
             case action:
                 await _pause(log, topics, _one(feeds, arguments.id), paused=action == "pause")
     finally:
@@ -66,6 +68,7 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
             shown = {
                 "id": feed.id,
                 "url": telemetry.redact(feed.url),
+                "kind": "feed",
                 "format": feed.format,
                 "tags": feed.tags,
                 "series": feed.series,
@@ -84,21 +87,47 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
         else:
             why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
             print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
-    if not arguments.json:
-        await _list_series(log, topics, feeds)
 
 
-async def _list_series(log: Log, topics: Topics, feeds: dict[str, Feed]) -> None:
+async def _series(log: Log, topics: Topics) -> dict[str, SeriesState]:
     states: dict[str, SeriesState] = {}
     async for record in snapshot(log, topics.series):
-        if record.key is not None and record.value is not None:
+        if record.key is None:
+            continue
+        if record.value is None:
+            states.pop(record.key, None)
+        else:
             states[record.key] = msgspec.json.decode(record.value, type=SeriesState)
-    for name, state in sorted(states.items()):
+    return dict(sorted(states.items()))
+
+
+async def _list_series(
+    log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace, settings: Settings
+) -> None:
+    configured = {series.id for series in settings.config.series}
+    for name, state in (await _series(log, topics)).items():
         followed = [feed.id for feed in feeds.values() if feed.series == name]
         newest = [feed_id for feed_id in followed if feeds[feed_id].continued_by not in feeds]
-        blogs = f"{len(followed)} blogs, the newest {', '.join(newest)}" if followed else "no blogs"
-        detail = f"; {telemetry.redact_text(state.detail)}" if state.detail else ""
-        print(f"{name:<32}  {'series':<10}  {telemetry.redact(state.url)}  {state.outcome}: {blogs}{detail}")
+        # Without a file of its own the command does not know what the process is configured with.
+        outcome = state.outcome if settings.path is None or name in configured else "unconfigured"
+        detail = state.detail and telemetry.redact_text(state.detail)
+        if outcome == "unconfigured":
+            detail = f"{settings.path} does not name it (any more): deltawire feeds remove {name} forgets it"
+        if arguments.json:
+            shown = {
+                "id": name,
+                "url": telemetry.redact(state.url),
+                "kind": "series",
+                "health": outcome,
+                "detail": detail,
+                "since": state.since,
+                "feeds": followed,
+            }
+            print(msgspec.json.encode(shown).decode())
+            continue
+        blogs = f"{counted(len(followed), 'blog')}, the newest {', '.join(newest)}" if followed else "no blogs"
+        why = f"; {detail}" if detail else ""
+        print(f"{name:<32}  {'series':<10}  {telemetry.redact(state.url)}  {outcome}: {blogs}{why}")
 
 
 def _shown(look: LookSummary) -> LookSummary:
@@ -168,12 +197,27 @@ async def _found(url: str, settings: Settings) -> str:
     return url
 
 
-async def _remove(log: Log, topics: Topics, feed: Feed, settings: Settings) -> None:
+async def _remove(log: Log, topics: Topics, feeds: dict[str, Feed], name: str, settings: Settings) -> None:
+    if name not in feeds and name in await _series(log, topics):
+        await _remove_series(log, topics, feeds, name, settings)
+        return
+    feed = _one(feeds, name)
     await wanted.forget(log, topics, feed.id)
     if any(configured.id == feed.id for configured in settings.config.feeds):
         print(
             f"{feed.id} is removed, but {settings.path} names it too: remove it there, or the next start adds it again"
         )
+
+
+async def _remove_series(log: Log, topics: Topics, feeds: dict[str, Feed], name: str, settings: Settings) -> None:
+    if any(configured.id == name for configured in settings.config.series):
+        raise Failure(
+            f"{name} is a series that {settings.path} names: remove it there, restart, and then remove it here"
+        )
+    await log.append([Outgoing(topic=topics.series, key=name, value=None)])
+    left = [feed.id for feed in feeds.values() if feed.series == name]
+    stay = f"; its feeds are followed as before: {', '.join(left)}" if left else ""
+    print(f"the series {name} is forgotten{stay}")
 
 
 async def _pause(log: Log, topics: Topics, feed: Feed, *, paused: bool) -> None:

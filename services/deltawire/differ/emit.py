@@ -26,6 +26,7 @@ from deltawire.events import (
     FeedInfo,
     Observed,
 )
+from deltawire.grammar import counted
 from deltawire.model import Observation, Significance
 
 replace = msgspec.structs.replace
@@ -135,11 +136,12 @@ def _event_note(event: Event, change: EntryChange | FeedChange, look: Observatio
         rule = f" by {change.rule}" if change.rule else ""
         detail = f"revision {change.revision}, {change.significance}{rule}" + (f": {fields}" if fields else "")
         if change.evidence:
-            detail += f": {change.evidence.kind} from {change.evidence.looks} looks"
+            detail += f": {change.evidence.kind} from {counted(change.evidence.looks, 'look')}"
         if change.backfill:
             detail += ", backfill"
     else:
-        detail = change.cause
+        fields = ", ".join(c.field for c in change.changes)
+        detail = change.cause + (f": {fields}" if fields else "")
     return Note(
         at=look.fetched_at,
         poll_id=look.poll_id,

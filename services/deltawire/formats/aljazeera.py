@@ -17,6 +17,7 @@ from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking, canonical_url
+from deltawire.grammar import counted
 from deltawire.model import Entry, FeedMeta, Problem, Reading
 
 SITE = "https://www.aljazeera.com/"
@@ -58,7 +59,8 @@ class AlJazeera:
         children = _children(blog)
         more = [address for child in children if (address := _address(raw.url, child))]
         if children and not more:
-            message = f"the document lists {len(children)} updates, each a document of its own, which run asks for"
+            listed = counted(len(children), "update")
+            message = f"the document lists {listed}, each a document of its own, which run asks for"
             problems.append(Problem(code="updates-elsewhere", message=message))
         live = blog.get("isLive")
         return reading(

@@ -99,7 +99,10 @@ async def _remembered(poller: Poller, partition: int) -> dict[str, SeriesState]:
     states: dict[str, SeriesState] = {}
     skips = Skips(poller.topics, SERVICE)
     async for record in snapshot(poller.log, poller.topics.series, [partition]):
-        if record.key is None or record.value is None:
+        if record.key is None:
+            continue
+        if record.value is None:
+            states.pop(record.key, None)
             continue
         try:
             states[record.key] = msgspec.json.decode(record.value, type=SeriesState)
