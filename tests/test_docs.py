@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -43,6 +44,15 @@ def test_every_metric_is_documented() -> None:
     for metric in telemetry.registry.collect():
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
         assert f"`{name}`" in text
+
+
+def test_every_log_line_is_documented() -> None:
+    text = read("docs/operations.md")
+    said = re.compile(r"""(?:logger\.(?:info|warning|error)|_complain)\(\s*"([a-z]+\.[a-z_]+)\"""")
+    sources = (ROOT / "services/deltawire").rglob("*.py")
+    names = {name for source in sources for name in said.findall(source.read_text(encoding="utf-8"))}
+    assert len(names) > 40
+    assert sorted(name for name in names if f"`{name}`" not in text) == []
 
 
 def test_the_configuration_knows_every_format() -> None:
