@@ -53,6 +53,7 @@ def test_what_a_blog_says_of_itself_for_the_first_time_is_no_event_and_then_stay
     desk = Desk()
     desk.show(entry("a"), title="Storm")
     assert desk.show(entry("a"), title="Storm", language="en") == []
-    assert desk.show(entry("a"), title="Storm") == []
+    for _ in range(20):
+        assert desk.show(entry("a"), title="Storm") == []
     (event,) = desk.show(entry("a"), title="Storm", language="de")
     assert [(c.field, c.old, c.new) for c in event.data.changes] == [("language", "en", "de")]
