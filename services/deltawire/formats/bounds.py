@@ -67,11 +67,11 @@ def _within(entry: Entry) -> bool:
         and len(entry.labels) <= MAX_LABELS
         and len(entry.links) <= MAX_LINKS
         and len(entry.media) <= MAX_LINKS
-        and not any([len(name) > MAX_NAME for name in (*entry.authors, *entry.labels)])
+        and max(map(len, (*entry.authors, *entry.labels)), default=0) <= MAX_NAME
         and len({*entry.authors}) == len(entry.authors)
         and len({*entry.labels}) == len(entry.labels)
-        and not any([len(link.text) > MAX_LINE or len(link.rel or "") > MAX_KIND for link in entry.links])
-        and not any([len(one.type or "") > MAX_KIND or len(one.alt or "") > MAX_LINE for one in entry.media])
+        and all(len(link.text) <= MAX_LINE and len(link.rel or "") <= MAX_KIND for link in entry.links)
+        and all(len(medium.type or "") <= MAX_KIND and len(medium.alt or "") <= MAX_LINE for medium in entry.media)
     )
 
 
