@@ -6,10 +6,9 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from differ.build import Desk, entry, kinds
-
 from deltawire.events import Event
 from deltawire.model import Entry
+from differ.build import Desk, entry, kinds
 
 READING = ("blocks.py", "compare.py", "likeness.py", "noise.py", "statements.py", "words.py")
 """The modules that take the texts of entries apart."""
