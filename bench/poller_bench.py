@@ -38,7 +38,7 @@ from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Feed, FetchState
 from deltawire.poller.fetch import utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
@@ -46,6 +46,9 @@ from deltawire.poller.watch import Watch
 
 CONCURRENCY = 64
 HOSTS = 50
+CONFIRMED = max(Policy().removal_looks, REVERSAL_LOOKS * DOUBTFUL) + 1
+"""Looks after a change that are written down, for the differ to confirm it."""
+
 READER = ("reader==3.26", "sgmllib3k==1.0.0")  # the second is wanted by the feedparser in the first
 OUR_CORE, ORIGINS_CORE = 0, 1
 FETCH = FetchConfig(
@@ -114,6 +117,15 @@ class Deltawire:
             await asyncio.sleep(0.005)
         if committed > self._events:
             raise SystemExit(f"{committed} events were committed, {self._events} are right")
+
+
+async def rest() -> None:
+    """Wait until nothing is at work in this process: the differ reads later what says only that nothing changed."""
+    busy = True
+    while busy:
+        cpu = time.process_time()
+        await asyncio.sleep(0.2)
+        busy = time.process_time() - cpu > 0.01
 
 
 class Bare:
@@ -207,10 +219,10 @@ async def measure(place: Place, options: argparse.Namespace, python: Path | None
                         continue
                     origin.ask(mode)
                     if what != CHANGED:
-                        # The first looks after a change are written down, for the differ to confirm it.
-                        for _ in range(4):
+                        for _ in range(CONFIRMED):
                             await deltawire.look(0)
                             await bare.look()
+                        await rest()
                     await rounds(what, options.rounds, events * count)
             await asyncio.to_thread(reader.stop)
     return costs

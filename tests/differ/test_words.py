@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deltawire.differ.words import diff
+from deltawire.differ.words import diff, same_ends, tokens
 
 WORDS = ["four", "six", "people", "killed", " ", " ", "\n", ".", ",", "1,200", "3.5", "é", "“"]
 texts = st.lists(st.sampled_from(WORDS)).map("".join)
@@ -25,6 +25,26 @@ def test_the_parts_join_to_the_old_and_the_new_text(old: str, new: str) -> None:
 @given(texts)
 def test_a_text_does_not_differ_from_itself(text: str) -> None:
     assert diff(text, text) == ((("=", text),) if text else ())
+
+
+@given(texts, texts, texts, texts)
+def test_what_is_cut_off_as_the_same_is_the_same_and_made_of_whole_tokens(
+    head: str, old: str, new: str, tail: str
+) -> None:
+    old, new = head + old + tail, head + new + tail
+    start, end = same_ends(old, new)
+    assert start + end <= min(len(old), len(new))
+    assert old[:start] == new[:start]
+    assert old[len(old) - end :] == new[len(new) - end :]
+    for text in (old, new):
+        parts = (text[:start], text[start : len(text) - end], text[len(text) - end :])
+        assert [token for part in parts for token in tokens(part)] == tokens(text)
+
+
+def test_of_a_long_text_only_what_changed_is_taken_apart() -> None:
+    before, after = "word " * 1000, " more" * 1000
+    start, end = same_ends(f"{before}red{after}", f"{before}blue{after}")
+    assert (start, end) == (len(before) - 1, len(after) - len(" more"))
 
 
 def test_figures_are_words() -> None:

@@ -47,7 +47,7 @@ def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Ch
 
 
 def same_texts(old: Entry, new: Entry) -> bool:
-    return all(getattr(old, field) == getattr(new, field) for field in TEXTS)
+    return (old.title, old.content_text, old.content_html) == (new.title, new.content_text, new.content_html)
 
 
 def essence(entry: Entry) -> list[Any]:

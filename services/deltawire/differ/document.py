@@ -172,6 +172,8 @@ class EntryPass:
         self._emit(change, Known(entry=entry, revision=1, born=looks, turned=looks, unstated=self._unstated or ()))
 
     def _meet(self, known: Known, entry: Entry, *, reparsed: bool) -> None:
+        if _stands(known, entry):
+            return
         if known.status == "removed":
             change = EntryChange(
                 kind="restored", entry=entry, revision=known.revision + 1, not_before=self._state.fetched_at
@@ -327,3 +329,14 @@ class EntryPass:
         )
         self.notes.append(note)
         return note
+
+
+def _stands(known: Known, entry: Entry) -> bool:
+    """Whether an entry is as it was, which nearly all are at each look, and nothing of it is waited for."""
+    return (
+        known.status == "present"
+        and known.held is None
+        and not known.unstated
+        and known.source_id in (None, entry.source_id)
+        and known.entry == entry
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -28,6 +29,8 @@ _Rank = tuple[int, datetime, int]
 
 _URL = len(compare.TEXTS) + compare.VALUES.index("url")
 _HALF = 16
+_VERSIONS = 16
+"""Entries of which the version is remembered: one look asks for that of an edited entry ten times."""
 
 
 class Covers(Protocol):
@@ -57,6 +60,7 @@ def newest(entries: Sequence[Entry]) -> datetime | None:
     return max((t for e in entries for t in (e.published_at, e.updated_at) if t), default=None)
 
 
+@lru_cache(_VERSIONS)
 def version(entry: Entry) -> str:
     """A fingerprint of what an editor made of an entry; its second half leaves the address out."""
     essence = compare.essence(entry)
@@ -281,8 +285,9 @@ class _Case:
                 return [(self._turned(known), "an entry's modification time went back")]
         if entry in (known.entry, known.shown) or version(entry) == version(known.entry):
             # A version that came back says nothing of when: a copy from before it went shows it as well.
-            if not known.past or not among(version(known.entry), known.past):
-                self._latest = max(self._latest, self._turned(known))
+            turned = self._turned(known)
+            if turned > self._latest and not (known.past and among(version(known.entry), known.past)):
+                self._latest = turned
             return []
         self.changed = True
         if reverts(known, entry):

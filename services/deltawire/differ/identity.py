@@ -208,7 +208,10 @@ def _same(
 ) -> dict[int, str]:
     """Those of the same time and text; where times are not told, of the same text, if it is one that tells."""
     index: dict[tuple[datetime | None, str], list[str]] = {}
+    times = {entries[place].published_at for place in places}
     for entry_id, known in candidates.items():
+        if known.entry.published_at not in times:
+            continue
         index.setdefault((known.entry.published_at, source_ids.text(known.entry)), []).append(entry_id)
     for listed in index.values():
         listed.sort(key=lambda i: candidates[i].status != "present")

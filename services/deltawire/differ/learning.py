@@ -45,7 +45,12 @@ def hits(cases: Sequence[Case], met: int) -> dict[Key, list[Case]]:
             for name, run in case.runs.items():
                 for anchor, index in run.keys:
                     found.setdefault((name, anchor, index), []).append(case)
-    return {key: voters for key, voters in found.items() if len(voters) >= max(ENTRIES, met / 2)}
+    return {key: voters for key, voters in found.items() if enough(len(voters), met)}
+
+
+def enough(changed: int, met: int) -> bool:
+    """Whether so many entries that changed, of those that a document shows again, can say anything of a place."""
+    return changed >= max(ENTRIES, met / 2)
 
 
 def learned(

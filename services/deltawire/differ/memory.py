@@ -100,15 +100,17 @@ class Memory:
         try:
             value = self._shelf.get(feed_id)
             state = None if value is None else _states.decode(value)
+            size = len(value or b"")
             entries: dict[str, Known] = {}
             for key, value in self._shelf.under(feed_id):
                 entries[key.partition("/")[2]] = _known.decode(value)
+                size += len(value)
         except msgspec.DecodeError as error:
             raise LogError(
                 f"the differ's memory of {key} cannot be read ({error}): the differ stands still before the next look "
                 "at this feed; run the version of deltawire that wrote it"
             ) from error
-        return self._keep(feed_id, Recalled(state, entries, self._shelf.size(feed_id)))
+        return self._keep(feed_id, Recalled(state, entries, size))
 
     def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
         """These records were committed; ``feeds`` are what they amount to."""

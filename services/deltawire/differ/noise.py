@@ -51,7 +51,7 @@ def text(value: str) -> str:
     """The text without the lines that are noise."""
     if "\n" not in value and len(value) > _LONGEST_LINE:
         return value
-    return "\n".join(line for line in value.split("\n") if not is_noise(line))
+    return "\n".join([line for line in value.split("\n") if len(line) > _LONGEST_LINE or not is_noise(line)])
 
 
 def markup(value: str) -> str:

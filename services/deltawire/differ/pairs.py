@@ -56,10 +56,14 @@ class Pairs:
         """What each plausible pair is worth, in the order of the document."""
         by_time: dict[datetime | None, list[str]] = {}
         by_text: dict[str, list[str]] = {}
+        texts = {place: text(self._entries[place]) for place in places}
+        # Most known entries have left the document long ago: the first line alone says that their text is another.
+        first_lines = {shown.partition("\n")[0] for shown in texts.values()}
         rank = {i: n for n, i in enumerate(self._known_between)}
         for entry_id, known in sorted(self._candidates.items(), key=lambda c: rank.get(c[0], len(rank))):
             by_time.setdefault(known.entry.published_at, []).append(entry_id)
-            by_text.setdefault(text(known.entry), []).append(entry_id)
+            if (known.entry.title or "").partition("\n")[0] in first_lines:
+                by_text.setdefault(text(known.entry), []).append(entry_id)
         everyone = [i for i, known in self._candidates.items() if known.status in ("present", "missing")]
         shown_at: dict[datetime | None, list[int]] = {}
         for place in places:
@@ -73,7 +77,7 @@ class Pairs:
             peers = shown_at[entry.published_at]
             alone = len(peers) == 1 and len(by_time.get(entry.published_at, ())) == 1
             near = _nearest(by_time.get(entry.published_at, []), among[place], len(peers), each)
-            near = list(dict.fromkeys([*near, *by_text.get(text(entry), [])[:each]]))[:each]
+            near = list(dict.fromkeys([*near, *by_text.get(texts[place], [])[:each]]))[:each]
             found = self._gains(place, near, alone=alone)
             if all_pairs and max(found.values(), default=0.0) < _SURE:
                 found |= self._gains(place, [i for i in everyone if i not in near], alone=alone)

@@ -52,6 +52,8 @@ def text(entry: Entry) -> str:
 
 def reworded(old: Entry, new: Entry) -> bool:
     """Whether an editor was at work: figures alone may be counters and ages, which prove nothing of ids."""
+    if (old.title, old.content_text) == (new.title, new.content_text):
+        return False
     before, after = text(old), text(new)
     return before != after and _FIGURES.sub("", before) != _FIGURES.sub("", after)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from rapidfuzz.distance import LCSseq
 
 from deltawire.events import DiffOp
 
 _TOKEN = re.compile(r"\w+(?:[.,]\d+)*|\s+|[^\w\s]")
+_GAP = re.compile(r"(?<=\S)\s")
+_NEAR = 1000
+"""Signs before a change in which a gap between words is looked for."""
 
 MATRIX_LIMIT = 64_000_000
 """Tokens of one side times tokens of the other, beyond which the changed middle is one replacement.
@@ -27,19 +31,35 @@ def diff(old: str, new: str, cells: int = MATRIX_LIMIT) -> tuple[DiffOp, ...]:
 
     ``cells`` bounds the alignment: tokens of one side times tokens of the other.
     """
-    a, b = tokens(old), tokens(new)
+    start, end = same_ends(old, new)
+    before, after = old[:start], old[len(old) - end :]
+    a, b = tokens(old[start : len(old) - end]), tokens(new[start : len(new) - end])
     head = _common(a, b)
     tail = _common(a[head:][::-1], b[head:][::-1])
     middle_a, middle_b = a[head : len(a) - tail], b[head : len(b) - tail]
-    ops: list[tuple[str, list[str], list[str]]] = [("=", a[:head], a[:head])]
+    ops: list[tuple[str, list[str], list[str]]] = [("=", [before, *a[:head]], [before, *a[:head]])]
     if len(middle_a) * len(middle_b) > cells:
         ops.append(("x", middle_a, middle_b))
     else:
         for op in LCSseq.opcodes(middle_a, middle_b):
             kind = "=" if op.tag == "equal" else "x"
             ops.append((kind, middle_a[op.src_start : op.src_end], middle_b[op.dest_start : op.dest_end]))
-    ops.append(("=", a[len(a) - tail :], a[len(a) - tail :]))
+    ops.append(("=", [*a[len(a) - tail :], after], [*a[len(a) - tail :], after]))
     return _merged(ops)
+
+
+def same_ends(old: str, new: str) -> tuple[int, int]:
+    """How much of the start and of the end of two texts is the same and need not be taken apart.
+
+    Both are cut before white space that follows something else, where a token ends whatever comes next.
+    """
+    shorter = min(len(old), len(new))
+    start = bisect_left(range(1, shorter + 1), 1, key=lambda n: old[:n] != new[:n])
+    rest = range(1, shorter - start + 1)
+    end = bisect_left(rest, 1, key=lambda n: old[len(old) - n :] != new[len(new) - n :])
+    cut = max((found.start() for found in _GAP.finditer(old, max(0, start - _NEAR), start)), default=0)
+    first = _GAP.search(old, len(old) - end + 1)
+    return cut, len(old) - first.start() if first else 0
 
 
 def _common(a: list[str], b: list[str]) -> int:
@@ -55,7 +75,7 @@ def _merged(ops: list[tuple[str, list[str], list[str]]]) -> tuple[DiffOp, ...]:
     """Join what belongs together: a lone blank between two changes is part of one change, for a person."""
     out: list[DiffOp] = []
     deleted, inserted = "", ""
-    filled = [op for op in ops if op[1] or op[2]]
+    filled = [op for op in ops if any(op[1]) or any(op[2])]
     for index, (kind, old, new) in enumerate(filled):
         between = 0 < index < len(filled) - 1
         if kind == "=" and not (between and "".join(old).isspace() and (deleted or inserted)):

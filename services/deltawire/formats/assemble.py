@@ -55,18 +55,20 @@ def reading(
     problems: Iterable[Problem] = (),
     tombstones: Sequence[Tombstone] = (),
     more: Sequence[str] = (),
+    within_bounds: bool = False,
 ) -> Reading:
     """A reading of ``entries`` given in document order.
 
     Entries come out newest first: by ``published_at`` where every entry has one, else in the document's order. A
     document that is in order but for a few entries is in that order, and those are ``aside``.
     ``version`` is the adapter's; the canonicaliser's is folded in as ``adapter * 100 + canonicaliser``, because a
-    change of either makes the same document read differently.
+    change of either makes the same document read differently. ``within_bounds``: the entries have been bounded.
     """
     noted = list(problems)
     feed = bounded_feed(feed, noted)
-    within = [bounded(entry, entry.source_id or f"entry {n}", noted) for n, entry in enumerate(entries, 1)]
-    kept = _one_per_identity(within, noted)
+    if not within_bounds:
+        entries = [bounded(entry, entry.source_id or f"entry {n}", noted) for n, entry in enumerate(entries, 1)]
+    kept = _one_per_identity(entries, noted)
     order: Order = feed.order
     aside: set[int] = set()
     moments = [entry.published_at for entry in kept if entry.published_at is not None]
@@ -201,6 +203,9 @@ def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[En
     Entries that share an identity but neither text, nor a time and most of their words, are not one entry (a feed
     whose every item has the page's address as its guid): all are kept, for the differ to tell apart by what they say.
     """
+    identities = [entry.source_id for entry in entries if entry.source_id is not None]
+    if len({*identities}) == len(identities):
+        return list(entries)
     kept: list[Entry] = []
     index: dict[object, list[int]] = {}
     for entry in entries:

@@ -19,7 +19,7 @@ MAX_LABELS = 100
 MAX_LINKS = 500
 
 
-def bounded(entry: Entry, where: str, problems: list[Problem]) -> Entry:
+def bounded(entry: Entry, where: str | None, problems: list[Problem]) -> Entry:
     """The entry with each field within its bounds; what that cost goes to ``problems``, at ``where``.
 
     A title or the text of a link is cut at 10,000 characters, the names of authors and labels at 200, media types and
@@ -67,7 +67,7 @@ def _within(entry: Entry) -> bool:
         and len(entry.labels) <= MAX_LABELS
         and len(entry.links) <= MAX_LINKS
         and len(entry.media) <= MAX_LINKS
-        and all(len(name) <= MAX_NAME for name in entry.authors + entry.labels)
+        and max(map(len, (*entry.authors, *entry.labels)), default=0) <= MAX_NAME
         and len({*entry.authors}) == len(entry.authors)
         and len({*entry.labels}) == len(entry.labels)
         and all(len(link.text) <= MAX_LINE and len(link.rel or "") <= MAX_KIND for link in entry.links)
@@ -80,7 +80,7 @@ def _lost(before: Entry | FeedMeta, after: Entry | FeedMeta) -> list[str]:
     return lost + ([] if before.title == after.title else [f"its title was cut at {MAX_LINE} characters"])
 
 
-def _noted(lost: Iterable[str], where: str) -> Problem:
+def _noted(lost: Iterable[str], where: str | None) -> Problem:
     return Problem(code="field-cut", message=f"more than is kept: {', '.join(lost)}", where=where)
 
 

@@ -19,6 +19,7 @@ from deltawire.formats import feed_loose, feed_strict, times
 from deltawire.formats import text as texts
 from deltawire.formats.assemble import distinct, located, reading, source_id
 from deltawire.formats.base import NeedsLenient, Raw
+from deltawire.formats.bounds import bounded
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
 from deltawire.formats.feed_cut import cut
 from deltawire.formats.feed_parts import Channel, Item
@@ -141,6 +142,7 @@ class Feed:
             problems=noted,
             tombstones=tombstones,
             more=[address for address in more if address != own][:MAX_FURTHER],
+            within_bounds=True,
         )
 
 
@@ -208,6 +210,8 @@ def _canonical(item: Item, channel: Channel, base: str) -> Canonical:
         links=content.links,
         media=tuple(dict.fromkeys(content.media + _media(item, base))),
     )
+    # Here, because this is remembered: what was within bounds once needs no other look.
+    entry = bounded(entry, where, problems)
     return Canonical(entry, tuple(problems))
 
 

@@ -7,8 +7,6 @@ takes that back. Once it refuses two of its feeds for a while (Retry-After) it m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -102,6 +100,23 @@ class _Places:
             self._timer = loop.call_at(oldest + SLOW_AFTER, self._sweep)
 
 
+class _Slot:
+    """A context of its own: every look enters one, and a generator as a context costs as much as all that it does."""
+
+    __slots__ = ("_gates", "_host", "_place")
+
+    def __init__(self, gates: Gates, host: _Host) -> None:
+        self._gates = gates
+        self._host = host
+        self._place: object = None
+
+    async def __aenter__(self) -> None:
+        self._place = await self._gates.enter(self._host)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gates.leave(self._host, self._place)
+
+
 class Gates:
     """Every fetch passes the gate of its host first: those that wait for a slow host keep no other host waiting."""
 
@@ -114,22 +129,35 @@ class Gates:
         self._open = asyncio.Semaphore(OPEN_FETCHES)
         self._hosts: dict[str, _Host] = {}
 
-    @asynccontextmanager
-    async def slot(self, url: str) -> AsyncIterator[None]:
+    def slot(self, url: str) -> _Slot:
         """The right to fetch the URL now, for as long as the context lasts."""
-        host = self._host(url)
+        return _Slot(self, self._host(url))
+
+    async def enter(self, host: _Host) -> object:
+        """Wait for the turn of a host; what is returned is for ``leave``."""
         host.users += 1
         try:
-            async with host.connections:
+            await host.connections.acquire()
+            try:
                 await self._turn(host)
-                async with self._open:
-                    place = await self._places.take()
-                    try:
-                        yield
-                    finally:
-                        self._places.leave(place)
-        finally:
+                await self._open.acquire()
+                try:
+                    return await self._places.take()
+                except BaseException:
+                    self._open.release()
+                    raise
+            except BaseException:
+                host.connections.release()
+                raise
+        except BaseException:
             host.users -= 1
+            raise
+
+    def leave(self, host: _Host, place: object) -> None:
+        self._places.leave(place)
+        self._open.release()
+        host.connections.release()
+        host.users -= 1
 
     async def _turn(self, host: _Host) -> None:
         now = asyncio.get_running_loop().time()

@@ -123,9 +123,9 @@ def retold(feed: Feed, state: FetchState, now: datetime) -> bool:
     A differ that was away for longer than observations are kept has lost the feed's document, and would not see it
     again before the next change.
     """
-    if state.told_at is None:
+    if state.told_at is None or (age := now - state.told_at) < RETELL_AFTER:
         return False
-    return now - state.told_at >= RETELL_AFTER * (1 + 0.25 * schedule.jitter(feed.id, 0))
+    return age >= RETELL_AFTER * (1 + 0.25 * schedule.jitter(feed.id, 0))
 
 
 def needs_reading(feed: Feed, state: FetchState, fetched: Fetched, reader: str, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import Counter
 from datetime import timedelta
@@ -54,6 +55,8 @@ class Poller:
         self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()
         self.lateness = 0.0
+        # Asked once: the line of a look that nobody logs costs a twentieth of a look at what is not modified.
+        self.debugging: bool = logger.bind().is_enabled_for(logging.DEBUG)
         self.states: Counter[str] = Counter()
 
     def count_state(self, old: str | None, new: str | None) -> None:

@@ -264,15 +264,16 @@ class Watch:
         poller.counts[conclusion.outcome] += 1
         _polls[conclusion.outcome].inc()
         telemetry.poll_seconds.observe(outcome.duration_s)
-        logger.debug(
-            "feed.polled",
-            feed=self.feed.id,
-            poll_id=look.poll_id,
-            outcome=conclusion.outcome,
-            status=outcome.status,
-            duration_s=round(outcome.duration_s, 4),
-            next_poll_at=after.next_poll_at,
-        )
+        if poller.debugging:
+            logger.debug(
+                "feed.polled",
+                feed=self.feed.id,
+                poll_id=look.poll_id,
+                outcome=conclusion.outcome,
+                status=outcome.status,
+                duration_s=round(outcome.duration_s, 4),
+                next_poll_at=after.next_poll_at,
+            )
         same = (before.state, before.moved_to, before.trust.caught)
         if (after.state, after.moved_to, after.trust.caught) == same:
             return
