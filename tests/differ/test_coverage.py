@@ -89,6 +89,14 @@ def test_an_entry_pinned_on_top_does_not_stretch_the_window_and_is_not_missed_wh
         assert desk.show(*entries[:4], coverage="window") == []
 
 
+def test_an_unpinned_entry_of_the_oldest_shown_minute_is_not_missed_though_it_stood_above() -> None:
+    desk = Desk()
+    newest, pinned, oldest = entry("a", minute=9), entry("b", minute=1, labels=("pinned",)), entry("c", minute=1)
+    desk.show(newest, pinned, oldest, coverage="window")
+    for _ in range(4):
+        assert desk.show(newest, oldest, coverage="window") == []
+
+
 def test_a_pinned_copy_is_the_entry_that_it_copies_also_while_it_is_the_only_one() -> None:
     desk = Desk()
     a, b, c = (entry(n, minute=m, url=f"https://blog.test/#{n}") for m, n in enumerate("abc"))

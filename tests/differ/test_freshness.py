@@ -57,6 +57,15 @@ class Network:
         return events
 
 
+def test_a_withdrawal_is_told_though_every_other_look_shows_a_copy_that_is_older_by_its_date() -> None:
+    net = Network()
+    newest, middle, oldest = (entry(name, minute=m) for m, name in ((9, "c"), (5, "b"), (1, "a")))
+    net.fresh(newest, middle, oldest)
+    net.fresh(newest, oldest)
+    assert net.kept(newest, middle, oldest, seconds=14, age=False) == []
+    assert kinds(net.fresh(newest, oldest)) == ["entry.removed"]
+
+
 @pytest.mark.parametrize("updated", [True, False])
 @pytest.mark.parametrize("minutes", [True, False])
 def test_two_nodes_that_alternate_without_any_header_lead_to_no_event_and_the_next_version_does_at_once(

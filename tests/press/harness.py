@@ -59,7 +59,7 @@ def first_difference(case: Case, name: str) -> str:
         for event in candidate.look(answer):
             said.append((look, event))
             served.append((look, f"      {name}: {event.kind} {event.entry[:8]} {event.title!r} {event.text[:50]!r}"))
-    result = score(game.facts, said, game.current)
+    result = score(game.facts, said, game.current, learning=game.learning)
     if result.ok:
         return f"{case}\n  no difference: {result.right.total()} events"
     at = result.defects[0][0]

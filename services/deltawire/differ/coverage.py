@@ -40,7 +40,8 @@ class Range:
         In a window that holds for what lies inside the shown range: an entry published after the oldest one shown,
         or, where times do not tell, one that stood before (above) an entry that is still shown. Nothing follows
         from a document without an order. One that ``left`` a window is inside again when that reaches further down
-        than it: two entries must say so, as a single one that was dated back would drag the range with it. From a
+        than it: two entries must say so, as a single one that was dated back would drag the range with it. A
+        pinned one as old as the oldest shown may have been shown for the pin alone: its place tells nothing. From a
         page that is filled from the oldest on, an entry that enters pushes the newest off.
         """
         if entry.id in self._withdrawn:
@@ -55,7 +56,9 @@ class Range:
             return False
         if published is not None and oldest is not None and (left or published != oldest):
             return published > oldest
-        return not left and entry.id in self._places and self._places[entry.id] < self._lowest
+        if left or (published is not None and published == oldest and "pinned" in entry.labels):
+            return False
+        return entry.id in self._places and self._places[entry.id] < self._lowest
 
 
 def place(order: Sequence[str], shown: Sequence[str], missing: Container[str]) -> tuple[str, ...]:

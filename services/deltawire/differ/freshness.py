@@ -278,6 +278,8 @@ class _Case:
 
     def _met(self, known: Known, entry: Entry) -> list[tuple[_Rank, str]]:
         before, updated = _updated(known), entry.updated_at
+        # Where headers say that the copy is older, it does not take a withdrawal back.
+        self.changed |= known.status == "missing"
         if updated is not None and known.entry.updated_at is not None:
             self.ahead |= updated > before
             if updated < before:
