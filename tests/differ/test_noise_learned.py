@@ -314,6 +314,23 @@ def test_an_edit_in_a_place_that_stood_still_for_long_comes_through_and_not_befo
     assert [e.subject for e in blog.look()] == [subject]
 
 
+def test_a_place_that_some_entries_share_by_their_length_is_not_taken_for_that_of_all() -> None:
+    def box(name: str, body: Body, rng: Random) -> Body:
+        """Three lines below; at the second look only the longer entries show others, and the last stays."""
+        if blog.looks > 2:
+            return [*body, *((PROMOS * 2)[blog.looks % 5 :][:3])]
+        return [*body, *(PROMOS[2:4] if blog.looks == 2 and len(body) == 3 else PROMOS[:2]), PROMOS[4]]
+
+    blog = Blog(box)
+    for name in ("e0", "e1", "e2"):
+        blog.bodies[name].append(f"So much from {name}.")
+    assert updates_per_entry(blog.learn()) <= BOUND + 1
+    assert blog.desk.state is not None
+    places = [(p.field, p.anchor, p.index) for p in blog.desk.state.volatile if p.learned]
+    assert sorted(places) == [("content_html", "end", 0), ("content_text", "end", 0)]
+    assert [e for _ in range(10) for e in blog.look()] == []
+
+
 def test_what_is_remembered_is_small_survives_a_restart_and_is_explained_once() -> None:
     blog = Blog(promo_below)
     blog.learn(6)

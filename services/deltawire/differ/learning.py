@@ -82,8 +82,10 @@ def learned(
             kept.append(replace(place, seen=seen))
         else:
             notes.append(("noise-unlearned", f"{_told(place)} stood still for {place.still} looks: it is read again"))
-    ready = [place for place in kept if not place.learned and _proven(place)]
-    ready.sort(key=lambda p: (p.recent.bit_count(), len(hits.get(key_of(p), ())), -p.index, p.anchor == "end"))
+    # Where another place tells of more entries, this is it as entries of one length show it: it would hide the other.
+    most = {name: max(len(found) for key, found in hits.items() if key[0] == name) for name, _, _ in hits}
+    ready = [p for p in kept if not p.learned and _proven(p) and len(hits.get(key_of(p), ())) == most.get(p.field)]
+    ready.sort(key=lambda p: (p.recent.bit_count(), -p.index, p.anchor == "end"))
     # One a field, with most evidence. Of entries equally long both ends count to one block: the nearer end is meant.
     for name, best in {place.field: place for place in ready}.items():
         kept = [place for place in kept if place.field != name]

@@ -137,7 +137,7 @@ def score(
         by_entry[event.entry].append((look, event))
     owners = _owners(by_post, by_entry)
     for entry, events in by_entry.items():
-        events = _telling(by_post.get(owners.get(entry, ""), []), events, learning, result)
+        events = _telling(by_post.get(owners.get(entry, ""), []), events, learning, current, result)
         _compare(by_post.pop(owners[entry]) if entry in owners else [], events, current, result)
     for left in by_post.values():
         _compare(left, [], current, result)
@@ -209,17 +209,25 @@ def _said_shape(said: Said, labels: tuple[str, ...] | None) -> _Shape:
     )
 
 
-def _telling(facts: list[Fact], events: list[tuple[int, Said]], learning: int, result: Score) -> list[tuple[int, Said]]:
-    """The events without the first ``learning`` updates that say what was said before, where there is no fact."""
+def _telling(
+    facts: list[Fact], events: list[tuple[int, Said]], learning: int, current: Sequence[int], result: Score
+) -> list[tuple[int, Said]]:
+    """The events without the first ``learning`` updates that say what was said before and that no fact waits for."""
     kept: list[tuple[int, Said]] = []
     looks = {fact.look for fact in facts}
+    waiting = list(facts)
     for look, event in events:
-        again = kept and event.kind == "updated" and _said_shape(event, None)[1:] == _said_shape(kept[-1][1], None)[1:]
-        if again and learning and look not in looks and event.labels == kept[-1][1].labels:
+        shape = _said_shape(event, None)
+        again = kept and event.kind == "updated" and shape[1:] == _said_shape(kept[-1][1], None)[1:]
+        due = [f for f in waiting if f.look <= look and _fact_shape(f)[:3] == shape[:3]]
+        due = [f for f in due if not _late(f.look, look, current)]
+        if again and learning and look not in looks and not due and event.labels == kept[-1][1].labels:
             learning -= 1
             result.said[event.kind] -= 1
         else:
             kept.append((look, event))
+            if due:
+                waiting.remove(due[0])
     return kept
 
 
