@@ -22,8 +22,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from deltawire.config import FetchConfig
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed
 from deltawire.poller import cadence, schedule
+from deltawire.poller_state import FetchState
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = 86_400.0

@@ -38,11 +38,12 @@ from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Feed, FetchState
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Feed
 from deltawire.poller.fetch import utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
 from deltawire.poller.watch import Watch
+from deltawire.poller_state import FetchState
 
 CONCURRENCY = 64
 HOSTS = 50

@@ -14,7 +14,8 @@ from deltawire.cli.main import main
 from deltawire.log.port import Outgoing
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, SeriesState
+from deltawire.model import Feed
+from deltawire.poller_state import SeriesState
 
 HEAD = '[log]\nurl = "sqlite:///log.db"\n'
 SERIES = '[[series]]\nid = "europe"\nurl = "https://news.test/europe"\nmatch = "Europe live"\n'

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import pytest
 
 from deltawire.health import health
-from deltawire.model import Feed, FetchState, LookSummary, Trust
+from deltawire.model import Feed
+from deltawire.poller_state import FetchState, LookSummary, Trust
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEED = Feed(id="harbour", url="https://example.org/feed", generation="g")

@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed
+from deltawire.poller_state import FetchState
 from deltawire.telemetry import redact
 
 Word = Literal[

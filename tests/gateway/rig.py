@@ -18,7 +18,8 @@ from deltawire.gateway.app import make_app
 from deltawire.log.port import Outgoing
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed
+from deltawire.poller_state import FetchState
 from deltawire.store.sqlite import SqliteStore
 from support.samples import event_out
 

@@ -15,7 +15,8 @@ from yarl import URL
 
 from deltawire.gateway.app import make_app
 from deltawire.log.port import Outgoing
-from deltawire.model import FetchState, LookSummary, Problem
+from deltawire.model import Problem
+from deltawire.poller_state import FetchState, LookSummary
 from deltawire.store.port import Alert
 from gateway.rig import TOPICS, Desk, desk
 from support.samples import POLL, START, entry_event, feed_event, feed_info

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from deltawire.events import Change
-from deltawire.model import FetchState, LookSummary
+from deltawire.poller_state import FetchState, LookSummary
 from deltawire.store.port import Alert
 from gateway.rig import Desk, desk
 from support.samples import POLL, START, entry_event

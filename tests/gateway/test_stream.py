@@ -313,7 +313,7 @@ async def test_live_streams_share_one_reader(tmp_path: Path, monkeypatch: pytest
                 await rig.publish(entry_event("created", 1), stored=False)
                 for listener in (first, second, third):
                     assert await listener.ids(1) == ["harbour/a/1"]
-        assert rig.topics.events not in opened
+        assert TOPICS.events not in opened
 
 
 async def test_the_end_of_the_gateway_ends_the_streams(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deltawire.config import FetchConfig
-from deltawire.model import Feed, FetchState, Hints, Rhythm
+from deltawire.model import Feed
 from deltawire.poller import cadence, schedule
 from deltawire.poller.cadence import Demand
+from deltawire.poller_state import FetchState, Hints, Rhythm
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEED = Feed(id="harbour-live", url="https://example.org/feed", max_interval=86_400)

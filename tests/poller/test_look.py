@@ -19,18 +19,16 @@ from deltawire.model import (
     Failed,
     Feed,
     FeedMeta,
-    FetchState,
-    Hints,
     Look,
     Observation,
     Problem,
     Reading,
     Retired,
-    Rhythm,
 )
 from deltawire.poller import look as looks
 from deltawire.poller.look import Conclusion, Readout, conclude, readout
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
+from deltawire.poller_state import FetchState, Hints, Rhythm
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FETCH = FetchConfig()

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed
 from deltawire.poller import moves
 from deltawire.poller.outcome import Fetched
+from deltawire.poller_state import FetchState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW, OTHER = "https://example.org/feed", "https://example.com/feed", "https://example.net/feed"

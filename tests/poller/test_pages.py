@@ -12,10 +12,11 @@ from yarl import URL
 
 from deltawire.formats.base import Raw
 from deltawire.formats.registry import read
-from deltawire.model import Document, Feed, FetchState, Observation, Reading, Unchanged
+from deltawire.model import Document, Feed, Observation, Reading, Unchanged
 from deltawire.poller import look as looks
 from deltawire.poller import pages
 from deltawire.poller.pages import PART, address_of, due, has_gap, is_first, sign_of
+from deltawire.poller_state import FetchState
 from formats.docs import utc
 from formats.vendor_docs import shell, superdesk, superdesk_post, update
 from support.origin import Answer, Origin

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deltawire.config import FetchConfig
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed
 from deltawire.poller import schedule
 from deltawire.poller.schedule import Outcome, plan
+from deltawire.poller_state import FetchState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FETCH = FetchConfig()

@@ -11,10 +11,11 @@ import pytest
 from deltawire import patterns
 from deltawire.config import FetchConfig, SeriesConfig
 from deltawire.formats.links import Found
-from deltawire.model import Feed, FetchState, SeriesState
+from deltawire.model import Feed
 from deltawire.poller import schedule
 from deltawire.poller.series_decide import FIRST, MOST_A_DAY, REMEMBERED, Decision, decide, has_news
 from deltawire.poller.series_links import MOST_CANDIDATES, address_key, candidates, date_of
+from deltawire.poller_state import FetchState, SeriesState
 
 PAGE = "https://news.example/europe"
 SERIES = SeriesConfig(id="europe", url=PAGE, match="europe live", tags=("world",))

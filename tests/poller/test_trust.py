@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from deltawire.model import Feed, FetchState, Trust
+from deltawire.model import Feed
 from deltawire.poller import trust
 from deltawire.poller.outcome import Fetched
+from deltawire.poller_state import FetchState, Trust
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FEED = Feed(id="harbour-live", url="https://example.org/feed")

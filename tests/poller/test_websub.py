@@ -14,11 +14,12 @@ from deltawire import net
 from deltawire.config import Config, WebSubConfig
 from deltawire.listening import CannotListen
 from deltawire.log.port import Outgoing
-from deltawire.model import Document, FetchState
+from deltawire.model import Document
 from deltawire.poller import websub
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
 from deltawire.poller.watch import Watch
+from deltawire.poller_state import FetchState
 from support.hub import CONTENT, Hub
 from support.origin import Answer, redirect
 from support.polling import CONFIG, TOPICS, has, shows

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from deltawire import net
-from deltawire.model import Subscription
 from deltawire.poller import websub_hub
 from deltawire.poller.hosts import Gates
+from deltawire.poller_state import Subscription
 from poller.test_tls import certificate
 from support.hub import Hub
 from support.polling import CONFIG

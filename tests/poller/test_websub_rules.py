@@ -14,11 +14,12 @@ import pytest
 
 from deltawire.config import Config, FetchConfig, WebSubConfig
 from deltawire.config_rules import mistakes
-from deltawire.model import Feed, FetchState, LookSummary, Rhythm, Subscription
+from deltawire.model import Feed
 from deltawire.poller import cadence, schedule, websub
 from deltawire.poller.outcome import Fetched
 from deltawire.poller.websub import Offer
 from deltawire.poller.websub_discovery import offer
+from deltawire.poller_state import FetchState, LookSummary, Rhythm, Subscription
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HUB = "https://hub.example/"

@@ -17,10 +17,11 @@ from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.events import EntryData, Event
 from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.registry import read, read_leniently
-from deltawire.model import Feed, FetchState, Look, Observation
+from deltawire.model import Feed, Look, Observation
 from deltawire.poller import look as looks
 from deltawire.poller.headers import cache_info, fresh_for, opaque
 from deltawire.poller.outcome import Failure, Fetched, Validators
+from deltawire.poller_state import FetchState
 from deltawire.press.facts import Kind
 from deltawire.press.game import Answer
 from deltawire.press.score import Said

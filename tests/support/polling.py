@@ -16,8 +16,9 @@ from deltawire.config import Config, FetchConfig
 from deltawire.log.port import LogError, Outgoing, Record, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Document, Feed, FetchState, Observation
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Document, Feed, Observation
 from deltawire.poller import service
+from deltawire.poller_state import FetchState
 from support.origin import Answer, Origin
 from support.waiting import running
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from deltawire.config import WebSubConfig
-from deltawire.model import FetchState, Subscription
+from deltawire.poller_state import FetchState, Subscription
 from support.hub import Form, Hub
 from support.origin import Answer, Origin
 from support.polling import CONFIG, Deployment, blog

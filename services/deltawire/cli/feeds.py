@@ -19,8 +19,9 @@ from deltawire.health import health
 from deltawire.log.engines import open_log
 from deltawire.log.port import Log, Outgoing, snapshot
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState, LookSummary, SeriesState
+from deltawire.model import Feed
 from deltawire.poller.once import FetchFailed, fetch_once
+from deltawire.poller_state import FetchState, LookSummary, SeriesState
 from deltawire.settings import Settings
 
 LOOK_WITHIN = 10.0

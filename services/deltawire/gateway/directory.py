@@ -11,7 +11,8 @@ from deltawire.gateway.views import FeedView
 from deltawire.health import health
 from deltawire.log.port import Log
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FetchState, LookSummary, Problem
+from deltawire.model import Feed, Problem
+from deltawire.poller_state import FetchState, LookSummary
 from deltawire.store.port import Store
 from deltawire.telemetry import redact, redact_text
 

@@ -9,7 +9,8 @@ import msgspec
 
 from deltawire.gateway.cursor import encode_page, page_cursor
 from deltawire.health import Word
-from deltawire.model import Entry, LookSummary, Problem
+from deltawire.model import Entry, Problem
+from deltawire.poller_state import LookSummary
 from deltawire.store.port import Alert, Delivery, StoredEntry, StoredRevision
 
 HEADLINE = 140

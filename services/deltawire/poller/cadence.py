@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from deltawire.model import Hints, Rhythm
+from deltawire.poller_state import Hints, Rhythm
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SCALES = (3600.0, 86_400.0, 14 * 86_400.0)

@@ -23,19 +23,16 @@ from deltawire.model import (
     Failed,
     Feed,
     FeedRef,
-    FetchState,
-    Hints,
     Look,
-    LookSummary,
     Observation,
     Reading,
     Retired,
-    Trust,
     Unchanged,
     is_failing,
 )
 from deltawire.poller import cadence, moves, schedule, trust
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
+from deltawire.poller_state import FetchState, Hints, LookSummary, Trust
 from deltawire.telemetry import redact
 
 RETELL_AFTER = timedelta(days=1)

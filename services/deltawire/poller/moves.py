@@ -12,9 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from deltawire.model import Feed, FetchState, Move
+from deltawire.model import Feed
 from deltawire.poller.outcome import Fetched
 from deltawire.poller.schedule import jitter
+from deltawire.poller_state import FetchState, Move
 
 CONFIRM_LOOKS = 5
 CONFIRM_AFTER = timedelta(hours=1)

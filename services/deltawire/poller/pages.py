@@ -20,12 +20,13 @@ import structlog
 from deltawire import telemetry, variables
 from deltawire.formats.assemble import merged
 from deltawire.formats.base import Raw, Unreadable
-from deltawire.model import Feed, FetchState, Reading
+from deltawire.model import Feed, Reading
 from deltawire.poller import robots
 from deltawire.poller.fetch import fetch
 from deltawire.poller.look import Readout, readout
 from deltawire.poller.outcome import Failure, Fetched
 from deltawire.poller.reader import bounded
+from deltawire.poller_state import FetchState
 
 if TYPE_CHECKING:
     from deltawire.poller.shared import Poller

@@ -15,8 +15,9 @@ from typing import Literal
 import msgspec
 
 from deltawire.config import FetchConfig
-from deltawire.model import LONGEST_INTERVAL_S, Feed, FetchState
+from deltawire.model import LONGEST_INTERVAL_S, Feed
 from deltawire.poller import cadence, websub
+from deltawire.poller_state import FetchState
 
 Outcome = Literal["changed", "unchanged", "failed"]
 

@@ -24,13 +24,13 @@ from deltawire.log.dead_letters import Skips
 from deltawire.log.partitioner import partition_for_key
 from deltawire.log.port import LogError, Outgoing, Writer, snapshot
 from deltawire.log.workers import run_partitions
-from deltawire.model import SeriesState
 from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, Validators, mend
 from deltawire.poller.schedule import jitter
 from deltawire.poller.series_decide import Decision, decide, has_news
 from deltawire.poller.series_links import Candidate, candidates
 from deltawire.poller.shared import Poller
+from deltawire.poller_state import SeriesState
 
 logger = structlog.get_logger()
 

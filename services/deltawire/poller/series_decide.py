@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 
 from deltawire.config import SeriesConfig
-from deltawire.model import Blog, Feed, SeriesState
+from deltawire.model import Feed
 from deltawire.poller.series_links import Candidate, address_key, date_of
+from deltawire.poller_state import Blog, SeriesState
 from deltawire.wanted import generation
 
 MOST_AT_ONCE = 5

@@ -20,13 +20,14 @@ from deltawire.log.fuse import Fuse
 from deltawire.log.port import Log, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
-from deltawire.model import Feed, FetchState
+from deltawire.model import Feed
 from deltawire.poller import look as looks
 from deltawire.poller import series
 from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
 from deltawire.poller.watch import Watch
+from deltawire.poller_state import FetchState
 
 logger = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from deltawire import telemetry
 from deltawire.config import Config
 from deltawire.log.port import Log, Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import FeedRef, FetchState, Look, Observation, Retired
+from deltawire.model import FeedRef, Look, Observation, Retired
 from deltawire.poller import robots
 from deltawire.poller.budget import Budget
 from deltawire.poller.fetch import Clock
@@ -23,6 +23,7 @@ from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
 from deltawire.poller.websub_service import WebSub
+from deltawire.poller_state import FetchState
 
 logger = structlog.get_logger()
 

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from deltawire.model import Feed, FetchState, Trust
+from deltawire.model import Feed
 from deltawire.poller import headers
 from deltawire.poller.outcome import Fetched
 from deltawire.poller.schedule import jitter
+from deltawire.poller_state import FetchState, Trust
 
 FULL_LOOKS = 100
 """So many looks with 304 are followed by one without conditions, at the latest."""

@@ -15,13 +15,14 @@ import structlog
 from deltawire import telemetry
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.log.port import LogError
-from deltawire.model import Failed, Feed, FetchState, Look, Retired, Subscription
+from deltawire.model import Failed, Feed, Look, Retired
 from deltawire.poller import look as looks
 from deltawire.poller import moves, pages, robots, schedule, websub
 from deltawire.poller.alarm import Alarm
 from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, mend
 from deltawire.poller.shared import Poller
+from deltawire.poller_state import FetchState, Subscription
 
 logger = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from deltawire.model import Subscription
+from deltawire.poller_state import Subscription
 
 LEASE = timedelta(days=10)
 """What hubs are asked for; what they grant counts (5.1)."""

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from deltawire.config import FetchConfig
-from deltawire.model import Subscription
 from deltawire.poller import headers
 from deltawire.poller.fetch import MAX_REDIRECTS, Clock, FetchRefused, failure_of, next_hop
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
 from deltawire.poller.websub import LEASE
+from deltawire.poller_state import Subscription
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 

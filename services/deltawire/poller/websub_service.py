@@ -21,11 +21,12 @@ from deltawire import telemetry
 from deltawire.config import FetchConfig, WebSubConfig
 from deltawire.listening import CannotListen
 from deltawire.log.port import LogError
-from deltawire.model import Feed, Subscription
+from deltawire.model import Feed
 from deltawire.poller import websub, websub_discovery, websub_hub
 from deltawire.poller.fetch import CHUNK, Clock
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Fetched
+from deltawire.poller_state import Subscription
 
 logger = structlog.get_logger()
 
