@@ -234,16 +234,17 @@ class _Reader:
     ) -> tuple[list[Node | str], str | None]:
         """The nodes inside an element, and all its text while that is short enough to be a relative time."""
         nodes: list[Node | str] = [element.text] if element.text else []
-        raw: str | None = element.text or ""
+        raw = _short("", element.text or "")
         for child in element:
             if isinstance(child.tag, str):
                 links, media = len(self.links), len(self.media)
                 inner, short = self._element(child, depth + 1, aside=aside or child.tag == "aside")
-                if short is not None and len(self.media) == media and texts.is_relative_time(short):
+                timely = short is not None and texts.is_relative_time(short)
+                # What is left around it may be another, and so may be what is not left out for its media.
+                self.regular = self.regular and not timely
+                if timely and len(self.media) == media:
                     del self.links[links:]
                     nodes.append(" ")
-                    # What is left around it may now be one.
-                    self.regular = False
                 else:
                     nodes += inner
                 raw = _short(raw, short)
@@ -307,6 +308,13 @@ class _Reader:
 
 
 def _short(raw: str | None, more: str | None) -> str | None:
-    if raw is None or more is None or len(raw) + len(more) > texts.RELATIVE_TIME_LIMIT:
+    if raw is None or more is None:
         return None
-    return raw + more
+    text = raw + more
+    if len(text) <= texts.RELATIVE_TIME_LIMIT:
+        return text
+    # White space leaves no trace, here neither. A text with more words than that is long, however short they are.
+    words = text.split(None, texts.RELATIVE_TIME_LIMIT // 2)
+    before, after = " " * text[:1].isspace(), " " * text[-1:].isspace()
+    text = f"{before}{' '.join(words)}{after}"
+    return text if len(text) <= texts.RELATIVE_TIME_LIMIT else None
