@@ -14,7 +14,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking, canonical_url
 from deltawire.grammar import counted
@@ -108,7 +108,7 @@ def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:
         )
     names = [person.get("name") for person in objects(post.get("author"))]
     names += [post.get("writeInAuthor"), mapping(post.get("writeInCoAuthor")).get("name")]
-    labels = [texts.line(label) or texts.line(mapping(label).get("name")) for label in _list(post.get("postLabel"))]
+    labels = [texts.line(label) or texts.line(mapping(label).get("name")) for label in items(post.get("postLabel"))]
     return Entry(
         source_id=identity,
         title=None if post.get("shouldDisplayTitle") is False else texts.line(post.get("title")),
@@ -126,7 +126,3 @@ def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:
 
 def _moment(value: object) -> times.Moment | None:
     return times.parse_iso(value, UTC) if isinstance(value, str) else None
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

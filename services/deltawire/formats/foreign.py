@@ -83,8 +83,12 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 def strings(value: object) -> Iterator[str]:
     """The strings among the items of a list; none for anything else."""
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, str))
+    yield from (item for item in items(value) if isinstance(item, str))
+
+
+def items(value: object) -> list[Any]:
+    """The items of a list; none of anything else."""
+    return value if isinstance(value, list) else []
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -94,7 +98,18 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 def objects(value: object) -> list[Mapping[str, Any]]:
     """The objects among the items of a list; none for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in items(value) if isinstance(item, dict)]
+
+
+def every_object(value: object) -> Iterator[dict[str, Any]]:
+    """All objects of a loaded document, each before those inside of it, in document order."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            yield item
+        children = item.values() if isinstance(item, dict) else items(item)
+        pending += reversed([child for child in children if isinstance(child, dict | list)])
 
 
 def string(item: Mapping[str, Any], key: str) -> str:

@@ -16,7 +16,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
@@ -179,7 +179,7 @@ def _entry(post: Post, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     labels = [
         "key-event" if post.get("lb_highlight") is True or post.get("highlight") is True else None,
         "pinned" if post.get("sticky") is True else None,
-        *(_tag(tag) for tag in _list(post.get("tags"))),
+        *(_tag(tag) for tag in items(post.get("tags"))),
     ]
     return Entry(
         source_id=identity,
@@ -222,7 +222,3 @@ def _read_of(post: Post) -> list[Any]:
 def _time(post: Post, key: str) -> datetime | None:
     moment = times.parse(post.get(key))
     return moment.at if moment else None
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
