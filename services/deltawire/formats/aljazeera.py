@@ -11,7 +11,7 @@ import orjson
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import items, load_json, mapping, objects, string
@@ -109,18 +109,14 @@ def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:
     names = [person.get("name") for person in objects(post.get("author"))]
     names += [post.get("writeInAuthor"), mapping(post.get("writeInCoAuthor")).get("name")]
     labels = [texts.line(label) or texts.line(mapping(label).get("name")) for label in items(post.get("postLabel"))]
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         title=None if post.get("shouldDisplayTitle") is False else texts.line(post.get("title")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct(map(texts.line, names)),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=distinct(labels),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

@@ -11,7 +11,7 @@ import msgspec
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.dom import Page, drop, elements, heading, line, markup, segment
@@ -123,18 +123,14 @@ def _entry(item: etree._Element, base: str) -> _Read:
     names = distinct(_name(node) for node in authors)
     headline = line(title)
     content = from_html(markup(item, without=[*authors, *([] if title is None else [title])]), base)
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         url=f"{base.partition('#')[0]}#{identity}" if base.startswith("http") else None,
         title=headline,
-        content_html=content.html,
-        content_text=content.text,
         authors=names,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

@@ -15,8 +15,9 @@ from rapidfuzz import fuzz
 
 from deltawire.formats import text as texts
 from deltawire.formats.bounds import bounded, bounded_feed
-from deltawire.formats.content import CONTENT_VERSION
-from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
+from deltawire.formats.content import CONTENT_VERSION, Content
+from deltawire.formats.times import Moment
+from deltawire.model import Coverage, Entry, FeedMeta, Link, Media, Problem, Reading, Tombstone
 
 Order = Literal["newest-first", "oldest-first", "unordered"]
 
@@ -43,6 +44,38 @@ def source_id(value: object) -> str | None:
 def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
     """The values that there are, each once, in their order."""
     return tuple(dict.fromkeys(value for value in values if value))
+
+
+def as_entry(
+    content: Content,
+    published: Moment | None,
+    updated: Moment | None = None,
+    *,
+    source_id: str | None,
+    url: str | None = None,
+    title: str | None = None,
+    authors: tuple[str, ...] = (),
+    language: str | None = None,
+    labels: tuple[str, ...] = (),
+    links: Iterable[Link] = (),
+    media: Iterable[Media] = (),
+) -> Entry:
+    """An entry with this body, published and last changed then. ``links`` and ``media`` follow those of the body."""
+    return Entry(
+        source_id=source_id,
+        url=url,
+        title=title,
+        content_html=content.html,
+        content_text=content.text,
+        authors=authors,
+        language=language,
+        published_at=published.at if published else None,
+        published_precision=published.precision if published else "unknown",
+        updated_at=updated.at if updated else None,
+        labels=labels,
+        links=tuple(dict.fromkeys((*content.links, *links))),
+        media=tuple(dict.fromkeys((*content.media, *media))),
+    )
 
 
 def reading(

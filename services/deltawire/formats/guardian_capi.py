@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import canonical_url, from_html, from_text
 from deltawire.formats.foreign import items, load_json, mapping, objects, string
+from deltawire.formats.guardian_blocks import block_url
 from deltawire.formats.guardian_body import contributor, read_body
 from deltawire.formats.memo import recalled
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
@@ -163,19 +164,15 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         problems.append(
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
         )
-    entry = Entry(
+    entry = as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
-        url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
+        url=block_url(page, identity),
         title=texts.line(block.get("title")) or texts.line(attributes.get("title")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct(_author(person, people) for person in items(block.get("contributors"))),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=tuple(label for key, label in _LABELS.items() if _flag(attributes.get(key))),
-        links=content.links,
-        media=content.media,
     )
     return entry, problems
 

@@ -14,7 +14,7 @@ import msgspec
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, segment, string
@@ -142,20 +142,16 @@ def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
         )
     title = texts.line(block.get("title"))
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         url=block_url(page, identity),
         # Since 2023 the page captions a summary that has no title; it is the label in other words.
         title=None if title == "Summary" and "summary" in labels else title,
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct(texts.line(person.get("name")) for person in objects(block.get("contributors"))),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=labels,
-        links=content.links,
-        media=content.media,
     ), tuple(problems)
 
 

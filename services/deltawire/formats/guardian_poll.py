@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import located, reading, source_id
+from deltawire.formats.assemble import as_entry, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.dom import Page, classes, elements, heading, line, markup, segment
@@ -92,14 +92,10 @@ def _entry(node: etree._Element, page: str | None) -> _Read:
     around = [part for part in elements(node) if part.tag in ("header", "footer")]
     outside = [] if title is None or any(part in around for part in title.iterancestors()) else [title]
     content = from_html(without_auto_links(markup(node, without=[*around, *outside])), page)
-    return Entry(
+    return as_entry(
+        content,
+        published,
         source_id=identity,
         url=block_url(page, identity),
         title=headline,
-        content_html=content.html,
-        content_text=content.text,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))

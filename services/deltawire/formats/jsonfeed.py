@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
 from deltawire.formats.foreign import items, load_json, objects, string, strings
@@ -84,21 +84,18 @@ def _entry(item: Mapping[str, Any], base: str, language: str | None) -> tuple[En
         moments.append(moment)
     published, modified = moments
     external = canonical_url(string(item, "external_url"), base)
-    links = content.links + ((Link(url=external, rel="related"),) if external else ())
-    entry = Entry(
+    entry = as_entry(
+        content,
+        published,
+        modified,
         source_id=source_id(item.get("id")) or url,
         url=url,
         title=texts.line(item.get("title"), escaped=False),
-        content_html=content.html,
-        content_text=content.text,
         authors=_authors(item),
         language=texts.line(item.get("language"), escaped=False) or language,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=modified.at if modified else None,
         labels=tuple(sorted(distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))))),
-        links=tuple(dict.fromkeys(links)),
-        media=tuple(dict.fromkeys(content.media + _media(item, base))),
+        links=[Link(url=external, rel="related")] if external else [],
+        media=_media(item, base),
     )
     return entry, tuple(problems)
 

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.dom import Page, classes, elements, heading, line, markup, segment
@@ -96,19 +96,15 @@ def _entry(node: etree._Element, kind: _Kind, base: str) -> _Read:
     title = heading(node)
     headline, names = line(title), distinct(_authors(head, key_event=key_event))
     content = from_html(markup(node, without=[part for part in (head, title) if part is not None]), base)
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         url=canonical_url(f"{base.partition('#')[0]}#{identity}"),
         title=headline,
-        content_html=content.html,
-        content_text=content.text,
         authors=names,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=("key-event",) if key_event else (),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import located, reading, source_id
+from deltawire.formats.assemble import as_entry, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
@@ -87,17 +87,13 @@ def _entry(card: Card, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     if published is None:
         problems.append(Problem(code="bad-time", message="the card has no card-added-at that is a time", where=where))
     is_key = mapping(mapping(card.get("metadata")).get("attributes")).get("key-event") is True
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         title=title,
-        content_html=content.html,
-        content_text=content.text,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=("key-event",) if is_key else (),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

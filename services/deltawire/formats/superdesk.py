@@ -13,7 +13,7 @@ import msgspec
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import items, load_json, mapping, objects, string
@@ -181,19 +181,15 @@ def _entry(post: Post, base: str) -> tuple[Entry, tuple[Problem, ...]]:
         "pinned" if post.get("sticky") is True else None,
         *(_tag(tag) for tag in items(post.get("tags"))),
     ]
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         title=texts.line(post.get("headline")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct([texts.line(post.get("byline")) or texts.line(mapping(post.get("publisher")).get("byline"))]),
         language=texts.line(post.get("language")),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=distinct(labels),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
@@ -124,20 +124,16 @@ def _entry(row: Row, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     if published is None:
         problems.append(Problem(code="bad-time", message="the row has no entry_time that is a time", where=where))
     key = str(row.get("key_event")).lower() in ("true", "1")
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        stamp,
         source_id=identity,
         url=canonical_url(string(row, "share_link"), base) if row.get("share_link") else None,
         title=texts.line(row.get("headline")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct([texts.line(person.get("name")) for person in objects(row.get("authors"))])
         or distinct([texts.line(row.get("author_link"))]),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=stamp.at if stamp else None,
         labels=("key-event",) if key else (),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 
