@@ -11,7 +11,7 @@ import orjson
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import items, load_json, mapping, objects, string
@@ -95,7 +95,7 @@ def _address(here: str, child: str) -> str | None:
     return asking(here, operationName="LiveBlogUpdateQuery", variables=asked, extensions="{}")
 
 
-def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(post: Node) -> Read:
     identity = source_id(post.get("id"))
     where = identity or "an update without id"
     problems: list[Problem] = []

@@ -21,6 +21,9 @@ from deltawire.model import Coverage, Entry, FeedMeta, Link, Media, Problem, Rea
 
 Order = Literal["newest-first", "oldest-first", "unordered"]
 
+Read = tuple[Entry, tuple[Problem, ...]]
+"""An entry, and what was odd about it."""
+
 _GUARDIAN_BLOCK = re.compile(r"(?:block-)?([0-9a-f]{24})(?:-pinned)?")
 _SHOWN = 3
 _OPENING = 300

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import canonical_url, from_html, from_text
 from deltawire.formats.foreign import items, load_json, mapping, objects, string
@@ -146,8 +146,7 @@ def _entries(
     return entries
 
 
-def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]) -> tuple[Entry, list[Problem]]:
-    """The entry, and what was odd about it."""
+def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]) -> Read:
     identity = source_id(block.get("id"))
     where = identity or "a block without id"
     attributes = mapping(block.get("attributes"))
@@ -164,7 +163,7 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         problems.append(
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
         )
-    entry = as_entry(
+    return as_entry(
         content,
         published,
         updated,
@@ -173,8 +172,7 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         title=texts.line(block.get("title")) or texts.line(attributes.get("title")),
         authors=distinct(_author(person, people) for person in items(block.get("contributors"))),
         labels=tuple(label for key, label in _LABELS.items() if _flag(attributes.get(key))),
-    )
-    return entry, problems
+    ), tuple(problems)
 
 
 def _author(person: Any, people: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -14,12 +15,13 @@ import msgspec
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, segment, string
+from deltawire.formats.foreign import load_json, mapping, objects, string
 from deltawire.formats.guardian_blocks import block_url, without_auto_links
 from deltawire.formats.guardian_elements import element_html
+from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
 
@@ -29,7 +31,6 @@ _LIVE = {"LiveBlogDesign": True, "DeadBlogDesign": False}
 _READ = ("id", "title", "contributors", "blockFirstPublished", "blockCreatedOn", "blockLastUpdated")
 
 Block = Mapping[str, Any]
-_Read = tuple[Entry, tuple[Problem, ...]]
 
 
 class GuardianPage:
@@ -55,15 +56,13 @@ class GuardianPage:
             raise Unreadable("not-a-live-blog", "the Guardian page is an article, no live blog")
         url = canonical_url(string(page, "webURL"), raw.url)
         labels = _labelled(page)
-
-        def entry_of(block: Block) -> Entry:
+        entries: list[Entry] = []
+        for block in _shown(page):
             marks = labels(block)
-            entry, found = raw.memo.recall(
-                segment([self.name, url, marks, _read_of(block)]), lambda: _entry(block, url, marks)
-            )
-            problems.extend(found)
-            return entry
-
+            context = f"{self.name}\0{url}\0{marks}"
+            entry, noted = recalled(raw.memo, context, _read_of(block), partial(_entry, block, url, marks))
+            entries.append(entry)
+            problems += noted
         found = reading(
             format=self.name,
             version=self.version,
@@ -74,7 +73,7 @@ class GuardianPage:
                 live=_LIVE.get(design),
             ),
             coverage=_coverage(page),
-            entries=[entry_of(block) for block in _shown(page)],
+            entries=entries,
             problems=problems,
             more=_older(page, raw.url),
         )
@@ -124,7 +123,7 @@ def _unstated(page: Block) -> tuple[str, ...]:
     return tuple(field for field, key in told.items() if parts and key not in parts)
 
 
-def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
+def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> Read:
     identity = source_id(block.get("id"))
     where = identity or "a block without id"
     problems: list[Problem] = []

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
 from deltawire.formats.foreign import items, load_json, objects, string, strings
@@ -71,8 +71,7 @@ class JsonFeed:
         )
 
 
-def _entry(item: Mapping[str, Any], base: str, language: str | None) -> tuple[Entry, tuple[Problem, ...]]:
-    """The entry, and what was odd about it."""
+def _entry(item: Mapping[str, Any], base: str, language: str | None) -> Read:
     url = canonical_url(string(item, "url"), base)
     content = _content(item, url or base)
     problems = list(content.problems)
@@ -84,7 +83,7 @@ def _entry(item: Mapping[str, Any], base: str, language: str | None) -> tuple[En
         moments.append(moment)
     published, modified = moments
     external = canonical_url(string(item, "external_url"), base)
-    entry = as_entry(
+    return as_entry(
         content,
         published,
         modified,
@@ -96,8 +95,7 @@ def _entry(item: Mapping[str, Any], base: str, language: str | None) -> tuple[En
         labels=tuple(sorted(distinct(texts.collapse(tag).lower() for tag in strings(item.get("tags"))))),
         links=[Link(url=external, rel="related")] if external else [],
         media=_media(item, base),
-    )
-    return entry, tuple(problems)
+    ), tuple(problems)
 
 
 def _content(item: Mapping[str, Any], base: str) -> Content:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.dom import Page, classes, elements, heading, line, markup, segment
+from deltawire.formats.dom import Page, classes, elements, heading, line, markup, recalled
 from deltawire.formats.page import describe, has_jsonld_updates, is_markup
 from deltawire.formats.urls import canonical_url
-from deltawire.model import Entry, Problem, Reading
+from deltawire.model import Problem, Reading
 
 
 class _Kind(NamedTuple):
@@ -33,7 +33,6 @@ _KINDS = (
 )
 _START = re.compile(r"""\b(?:live-event-entry|live-events__entry)(?=["'\s>])""")
 _MARKED = re.compile(rb"\b(?:live-event-entry|live-events__entry)[\"'\s]")
-_Read = tuple[Entry, tuple[Problem, ...]]
 
 
 class LiveblogHtml:
@@ -57,14 +56,9 @@ class LiveblogHtml:
         problems = page.problems
         meta = page.meta()
         base = meta.url or raw.url
-
-        def reader(node: etree._Element, kind: _Kind) -> Callable[[], _Read]:
-            return lambda: _entry(node, kind, base)
-
         entries = []
         for node, kind in found:
-            known = b"\0".join((self.name.encode(), base.encode(), segment(node)))
-            entry, noted = raw.memo.recall(known, reader(node, kind))
+            entry, noted = recalled(raw.memo, f"{self.name}\0{base}", node, partial(_entry, node, kind, base))
             entries.append(entry)
             problems += noted
         return reading(
@@ -82,7 +76,7 @@ def _kind(node: etree._Element) -> _Kind | None:
     return next((kind for kind in _KINDS if kind.entry in names and node.get("id")), None)
 
 
-def _entry(node: etree._Element, kind: _Kind, base: str) -> _Read:
+def _entry(node: etree._Element, kind: _Kind, base: str) -> Read:
     identity = source_id(node.get("id"))
     where = identity or "an entry without id"
     problems = []

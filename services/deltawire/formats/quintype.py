@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
@@ -68,7 +68,7 @@ class Quintype:
         )
 
 
-def _entry(card: Card, base: str) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(card: Card, base: str) -> Read:
     identity = source_id(card.get("id"))
     where = identity or "a card without id"
     problems: list[Problem] = []

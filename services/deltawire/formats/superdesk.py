@@ -13,7 +13,7 @@ import msgspec
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import items, load_json, mapping, objects, string
@@ -164,7 +164,7 @@ def _items(post: Post) -> list[Post]:
     return [mapping(ref.get("item")) for group in groups for ref in objects(group.get("refs"))]
 
 
-def _entry(post: Post, base: str) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(post: Post, base: str) -> Read:
     identity = source_id(post.get("_id"))
     where = identity or "a post without _id"
     problems: list[Problem] = []

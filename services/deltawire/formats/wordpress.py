@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.foreign import load_json, mapping, objects, string
@@ -114,7 +114,7 @@ def _blog(here: str) -> str | None:
     return canonical_url(urlunsplit(parts._replace(path=f"{path}/", query="", fragment=""))) if found else None
 
 
-def _entry(row: Row, base: str) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(row: Row, base: str) -> Read:
     identity = _identity(row)
     where = identity or "a row without id"
     problems: list[Problem] = []
