@@ -14,7 +14,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import items, load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking, canonical_url
 from deltawire.grammar import counted
@@ -37,7 +37,7 @@ class AlJazeera:
     version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
-        if _DATA.match(raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")) is None:
+        if _DATA.match(opening(raw)) is None:
             return False
         shell = b'"article"' in raw.body and b'"children"' in raw.body
         return shell or (b'"posts"' in raw.body and b'"liveblog-update"' in raw.body)

@@ -35,6 +35,11 @@ class Flaw(Exception):
         self.at_end = at_end
 
 
+def opening(raw: Raw) -> bytes:
+    """How a document begins: up to 512 bytes, without a byte order mark and blanks."""
+    return raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+
+
 def load_json(raw: Raw) -> Loaded:
     """The whole document as JSON.
 

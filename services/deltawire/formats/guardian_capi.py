@@ -12,7 +12,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import canonical_url, from_html, from_text
-from deltawire.formats.foreign import items, load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
 from deltawire.formats.guardian_blocks import block_url
 from deltawire.formats.guardian_body import contributor, read_body
 from deltawire.formats.memo import recalled
@@ -33,7 +33,7 @@ class GuardianCapi:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         if head[:1] != b"{":
             return False
         gateway = len(raw.body) < 2048 and re.match(rb'\{\s*"message"\s*:', head) is not None

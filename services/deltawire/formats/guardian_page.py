@@ -18,7 +18,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import load_json, mapping, objects, opening, string
 from deltawire.formats.guardian_blocks import block_url, without_auto_links
 from deltawire.formats.guardian_elements import element_html
 from deltawire.formats.memo import recalled
@@ -40,7 +40,7 @@ class GuardianPage:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         if head[:1] != b"{" or re.match(rb'\{\s*"response"\s*:', head):
             return False
         return b'"blocks"' in raw.body and (_ELEMENTS in raw.body or b'"pageType"' in raw.body)

@@ -16,7 +16,7 @@ from deltawire.formats.assemble import Read, as_entry, located, reading, source_
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
 from deltawire.formats.dom import Page, classes, elements, heading, line, markup, recalled
-from deltawire.formats.foreign import load_json
+from deltawire.formats.foreign import load_json, opening
 from deltawire.formats.guardian_blocks import block_url, without_auto_links
 from deltawire.model import Entry, FeedMeta, Problem, Reading
 
@@ -26,7 +26,7 @@ class GuardianPoll:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         return head[:1] == b"{" and all(key in raw.body for key in (b'"numNewBlocks"', b'"html"'))
 
     def read(self, raw: Raw) -> Reading:

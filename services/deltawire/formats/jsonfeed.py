@@ -12,7 +12,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
-from deltawire.formats.foreign import items, load_json, objects, string, strings
+from deltawire.formats.foreign import items, load_json, objects, opening, string, strings
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_image
 from deltawire.model import Entry, FeedMeta, Link, Media, Problem, Reading
@@ -32,7 +32,7 @@ class JsonFeed:
 
     def claims(self, raw: Raw) -> bool:
         # Anywhere in the document: JSON has no order of keys, and the version may stand behind all items.
-        return raw.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and _VERSION.search(raw.body) is not None
+        return opening(raw)[:1] == b"{" and _VERSION.search(raw.body) is not None
 
     def read(self, raw: Raw) -> Reading:
         loaded = load_json(raw)

@@ -12,7 +12,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Entry, FeedMeta, Problem, Reading
@@ -31,7 +31,7 @@ class Quintype:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         return head[:1] == b"{" and b'"cards"' in raw.body and b'"story-template"' in raw.body
 
     def read(self, raw: Raw) -> Reading:

@@ -16,7 +16,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import items, load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
@@ -35,7 +35,7 @@ class Superdesk:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        if raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+        if opening(raw)[:1] != b"{":
             return False
         envelope = b'"_items"' in raw.body and b'"_meta"' in raw.body
         # A blog without posts is told by its address in the envelope.

@@ -16,7 +16,7 @@ from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
@@ -33,7 +33,7 @@ class WordpressLiveblog:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        if raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{" or b'"entries"' not in raw.body:
+        if opening(raw)[:1] != b"{" or b'"entries"' not in raw.body:
             return False
         paged = b'"pages"' in raw.body and (b'"page"' in raw.body or b'"latest_timestamp"' in raw.body)
         return paged or b'"entry_time"' in raw.body
