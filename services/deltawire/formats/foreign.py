@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ from deltawire.model import Problem
 MAX_DEPTH = 64
 """Levels of nesting; deeper than any feed goes and shallow enough for every walk in Python."""
 
-# orjson makes a float of a whole number beyond 64 bits, and an identity must be exact.
-_LONG_NUMBER = re.compile(r"[\[,:\s]-?\d{19,}(?![\d.eE])", re.ASCII)
 _LONGEST_NUMBER = 1024
 
 
@@ -74,9 +71,11 @@ def parse_json(text: str) -> Loaded:
         problems.append(
             Problem(code="json-repaired", message="the JSON holds characters that JSON forbids; they were let through")
         )
-    if _too_deep(value):
+    too_deep, vast = _measured(value)
+    if too_deep:
         raise Flaw(f"it is nested deeper than {MAX_DEPTH} levels", 0, at_end=False)
-    if not problems and _LONG_NUMBER.search(text):
+    if vast and not problems:
+        # orjson makes a float of a whole number beyond 64 bits, and an identity must be exact.
         value = _lenient(text)
     return Loaded(value, problems)
 
@@ -159,14 +158,16 @@ def _what(text: str, error: json.JSONDecodeError) -> str:
     return error.msg[0].lower() + error.msg[1:]
 
 
-def _too_deep(value: object) -> bool:
-    level = [value]
+def _measured(value: object) -> tuple[bool, bool]:
+    """Whether the document is nested too deeply, and whether it has a float beyond the whole numbers of 64 bits."""
+    level, vast = [value], False
     for _ in range(MAX_DEPTH + 1):
+        vast = vast or any(isinstance(child, float) and abs(child) >= 2**63 for child in level)
         level = [
             child
             for parent in level
             for child in (parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ())
         ]
         if not level:
-            return False
-    return True
+            return False, vast
+    return True, vast

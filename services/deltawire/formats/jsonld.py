@@ -38,23 +38,22 @@ class JsonLd:
         text, wrong_bytes = texts.decode(raw.body, raw.content_type)
         problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
         broken: list[Unreadable] = []
-        if text.lstrip()[:1] in ("{", "["):
+        if _is_json(text):
             loaded = load_json(raw)
-            roots, found = [loaded.value], "a JSON document"
+            roots = [loaded.value]
             problems = loaded.problems
         else:
             roots, broken = _load_scripts(text, problems)
-            found = describe(text)
         nodes = [node for root in roots for node in every_object(root)]
         blogs = [node for node in nodes if BLOG in types(node)]
         if not any("liveBlogUpdate" in blog for blog in blogs) and broken:
             raise broken[0]
         if not blogs:
-            raise Unreadable("not-a-live-blog", f"{found} has no {BLOG}: {_types_found(nodes)}")
+            raise Unreadable("not-a-live-blog", f"{_kind(text)} has no {BLOG}: {_types_found(nodes)}")
         blog = _the_blog(blogs, raw.url)
         if blog.get("liveBlogUpdate") is None:
             raise Unreadable(
-                "empty", f"{found} has a {BLOG} without liveBlogUpdate: its entries are not in the JSON-LD"
+                "empty", f"{_kind(text)} has a {BLOG} without liveBlogUpdate: its entries are not in the JSON-LD"
             )
         if not blog["liveBlogUpdate"] and broken:
             raise broken[0]
@@ -83,6 +82,15 @@ def _is_jsonld(raw: Raw) -> bool:
     return any(
         isinstance(node, dict) and _KEYWORDS & node.keys() for node in (root if isinstance(root, list) else [root])
     )
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def _kind(text: str) -> str:
+    """What the document is, for a refusal: to look for that takes longer than all else in a page that is known."""
+    return "a JSON document" if _is_json(text) else describe(text)
 
 
 def types(node: Node) -> list[str]:
