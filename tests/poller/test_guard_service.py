@@ -35,7 +35,7 @@ async def test_a_bomb_is_one_failed_look_that_says_why_while_others_are_read(
         for name in ("sloppy", "healthy"):
             await site.add(name, site.origin.url(f"/{name}"))
             await site.until(has(Document), name)
-        failed = (await site.until(has(Failed), "bomb", seconds=30))[0]
+        failed = (await site.until(has(Failed), "bomb"))[0]
         pids = reader_processes()
         assert pids
     assert isinstance(failed, Failed)
