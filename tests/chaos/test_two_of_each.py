@@ -238,7 +238,7 @@ async def town(
     """Everything running and publishing."""
     broker = Broker(folder / "kafka", heap="384m")
     truth = publishers(seed, each)
-    kafka = settings(partitions=4)
+    kafka = settings(partitions=4, timeout=KafkaConfig().timeout)
     topics = Topics(kafka.topic_prefix)
     engine = PostgresEngine(postgres, "deltawire_chaos")
     await engine.clear()

@@ -50,6 +50,7 @@ class Service:
 def on_kafka(config: str, broker: Broker, kafka: KafkaConfig) -> str:
     """A deployment's configuration with its log on the broker."""
     log = f'[kafka]\ntopic_prefix = "{kafka.topic_prefix}"\npartitions = {kafka.partitions}\nreplication_factor = 1\n'
+    log += f"timeout = {kafka.timeout}\n"
     return log + config.replace('"sqlite:///log.db"', f'"kafka://{broker.address}"')
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from deltawire.config import KafkaConfig
 from e2e.deployment import DEADLINE, press
 from e2e.services import NAMES, on_kafka, services
 from e2e.test_exact import agreement, publishers, step_all, the_store_to_be_the_fold
 from support.broker import Broker
 from support.kafka_log import settings
+
+USUAL = KafkaConfig().timeout
+"""What is killed or cut off is given up after so long; the tests' own patience would be waited out."""
 
 
 @pytest.mark.timeout(600)
@@ -36,7 +40,9 @@ async def test_services_killed_at_any_moment_go_on_as_if_nothing_had_happened(ka
     rng = random.Random(23)
     async with (
         press(truth) as config,
-        services(tmp_path, on_kafka(config, kafka, settings()), ["poller", "differ", "differ", "storage"]) as (
+        services(
+            tmp_path, on_kafka(config, kafka, settings(timeout=USUAL)), ["poller", "differ", "differ", "storage"]
+        ) as (
             deployment,
             running,
         ),
@@ -64,7 +70,7 @@ async def test_with_the_broker_dead_every_service_stops_cleanly_and_in_time(tmp_
     try:
         async with (
             press(truth) as config,
-            services(tmp_path, on_kafka(config, broker, settings())) as (deployment, running),
+            services(tmp_path, on_kafka(config, broker, settings(timeout=USUAL))) as (deployment, running),
         ):
             await asyncio.wait_for(step_all(truth, 3), DEADLINE)
             await agreement(deployment, truth)
