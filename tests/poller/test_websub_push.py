@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -72,12 +73,13 @@ async def test_a_flood_of_deliveries_costs_one_look_in_each_min_interval(desk: D
         await desk.add(min_interval=0.4, max_interval=900)
         form = await desk.hub.confirmed()
         assert set(await asyncio.gather(*[desk.hub.deliver(form) for _ in range(100)])) == {202}
-        first, second = await desk.origin.wait_for("/feed", 2)
+        await desk.origin.wait_for("/feed", 2)
         await desk.hub.deliver(form)
-        third = (await desk.origin.wait_for("/feed", 3))[2]
-    # Well above what a hundred looks at once would leave, and below what a busy machine makes of 0.4 s.
-    assert second.at - first.at >= 0.3
-    assert third.at - second.at >= 0.3
+        looks = await desk.until(lambda seen: len(seen) >= 3)
+    # By the poller's own clock: how long a request is on its way is the machine's affair.
+    first, second, third = [look.began_at for look in looks]
+    assert second - first >= timedelta(seconds=0.35)
+    assert third - second >= timedelta(seconds=0.35)
 
 
 async def test_looks_are_close_again_after_a_delivery_that_a_cache_does_not_show_yet(desk: Desk) -> None:
@@ -89,12 +91,14 @@ async def test_looks_are_close_again_after_a_delivery_that_a_cache_does_not_show
         form = await desk.hub.confirmed()
         before = await desk.origin.wait_for("/feed", 15)
         await desk.hub.deliver(form)
-        after = await desk.origin.wait_for("/feed", len(before) + 3)
-    assert after[-1].at - after[-2].at < before[-1].at - before[-2].at
+        after = await desk.origin.wait_for("/feed", len(before) + 7)
+    # Of several, for one may take long on a busy machine; without those on either side of the delivery.
+    gaps = [later.at - earlier.at for earlier, later in pairwise(after[-6:])]
+    assert min(gaps) < before[-1].at - before[-2].at
 
 
 async def test_what_is_too_large_or_too_slow_is_cut_off(desk: Desk) -> None:
-    fetch = msgspec.structs.replace(desk.config.fetch, max_bytes=10_000, timeout=0.3)
+    fetch = msgspec.structs.replace(desk.config.fetch, max_bytes=10_000, timeout=2.0)
     desk.config = msgspec.structs.replace(desk.config, fetch=fetch)
     async with desk.listening():
         form = await desk.subscribed()
@@ -104,7 +108,7 @@ async def test_what_is_too_large_or_too_slow_is_cut_off(desk: Desk) -> None:
         path = form.callback.partition("127.0.0.1")[2].partition("/")[2]
         writer.write(f"POST /{path} HTTP/1.1\r\nHost: us\r\nContent-Length: 9\r\n".encode())
         writer.write(f"X-Hub-Signature: {signed['X-Hub-Signature']}\r\n\r\n1".encode())
-        assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] == b"408"
+        assert (await asyncio.wait_for(reader.readline(), 60)).split()[1] == b"408"
         writer.close()
         await desk.hub.deliver(form)
         await desk.origin.wait_for("/feed", 2)
@@ -137,5 +141,5 @@ async def test_push_and_poll_of_the_same_change_give_one_event(desk: Desk) -> No
         async def all_there() -> bool:
             return len(await created()) >= 6
 
-        await eventually(all_there, seconds=10)
+        await eventually(all_there)
         assert sorted(await created()) == list("012345")
