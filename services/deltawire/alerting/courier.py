@@ -14,6 +14,7 @@ from deltawire.alerting.channels import Channel, alert_fields
 from deltawire.alerting.schedule import Answer, settle
 from deltawire.events import rfc3339
 from deltawire.store.port import Delivery, Store, StoreError
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -70,9 +71,7 @@ class Courier:
                 sleep = LONGEST_SLEEP_S if due is None else (due - self._clock()).total_seconds()
                 await self._sleep(max(0.0, min(sleep, LONGEST_SLEEP_S)), slots)
         finally:
-            for slot in slots:
-                slot.cancel()
-            await asyncio.gather(*slots, return_exceptions=True)
+            await cancel(slots)
 
     async def _sleep(self, seconds: float, slots: Collection[asyncio.Task[None]]) -> None:
         """Until then, or until there is something to do: an alert came, or a slot is free."""

@@ -26,6 +26,7 @@ from deltawire.log.workers import run_partitions
 from deltawire.model import Entry
 from deltawire.sinks import follow
 from deltawire.store.port import Alert, Store
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -85,9 +86,7 @@ async def run(
     try:
         await run_partitions(log, CONSUMER, topics.events, worker)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(tasks)
 
 
 class PartitionAlerting:

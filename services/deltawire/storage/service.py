@@ -17,6 +17,7 @@ from deltawire.log.workers import run_partitions
 from deltawire.model import Entry
 from deltawire.sinks import follow
 from deltawire.store.port import Store, StoreError
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -50,13 +51,11 @@ async def run(
         finally:
             await sink.close()
 
-    pruning = None if history is None else asyncio.create_task(_keep_pruning(store, history, clock))
+    pruning = [] if history is None else [asyncio.create_task(_keep_pruning(store, history, clock))]
     try:
         await run_partitions(log, CONSUMER, topics.events, worker)
     finally:
-        if pruning is not None:
-            pruning.cancel()
-            await asyncio.gather(pruning, return_exceptions=True)
+        await cancel(pruning)
 
 
 async def _keep_pruning(store: Store, history: timedelta, clock: Callable[[], datetime]) -> None:
