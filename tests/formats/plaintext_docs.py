@@ -30,8 +30,6 @@ DAY = flat(
     "10.20am GMT Sailings off Related: How a storm forms",
     f"9.00am GMT {OPENING}",
 )
-
-
 ELECTION = "It is Tuesday, 4 November 2025."
 
 
