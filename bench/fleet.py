@@ -36,6 +36,19 @@ class Sample(NamedTuple):
     memory: float
 
 
+class Ending(NamedTuple):
+    """The last version of each feed, when each was asked, those that were left alone, and what is wrong in the log."""
+
+    versions: list[int]
+    asked: list[list[float]]
+    forgotten: list[int]
+    mistakes: list[str]
+
+    def told(self) -> str:
+        counts = f"forgotten feeds: {len(self.forgotten)}; events that are wrong: {len(self.mistakes)}"
+        return "\n  ".join([f"{counts}; load {os.getloadavg()[0]:.1f}", *self.mistakes[:5]])
+
+
 class Fleet:
     """The process. Use it as a context manager; ``memory`` are samples of its resident size, its readers' included."""
 
@@ -90,13 +103,19 @@ class Fleet:
 
     def cpu(self) -> float:
         """Seconds of CPU time so far, without its readers."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self._process.pid)
 
-    def add(self, urls: Iterable[str], interval: float) -> None:
-        """Follow some more, of which no events are expected."""
+    def others(self, urls: Iterable[str], interval: float, *, paused: bool = False) -> None:
+        """Follow some more, of which no events are expected; or pause them all."""
         feeds = [
-            Feed(id=f"other-{n}", url=url, min_interval=interval, max_interval=interval, generation=GENERATION)
+            Feed(
+                id=f"other-{n}",
+                url=url,
+                min_interval=interval,
+                max_interval=interval,
+                paused=paused,
+                generation=GENERATION,
+            )
             for n, url in enumerate(urls)
         ]
 
@@ -140,6 +159,22 @@ async def _mistakes(url: str, site: Site, versions: Sequence[int]) -> list[str]:
         if got != right:
             found.append(f"feed-{number} at version {version}: missing {right - got}, too many {got - right}")
     return found
+
+
+def wind_up(fleet: Fleet, origin: Origin, site: Site, interval: float) -> Ending:
+    """Let the feeds stand still, wait until each was asked once more, stop the process and check what it wrote."""
+    origin.ask("304")
+    versions = origin.ask("versions")
+    fleet.rest(interval + 5)
+    asked, until = origin.ask("asked"), time.monotonic()
+    fleet.stop()
+    return Ending(versions, asked, forgotten(asked, interval, until), fleet.mistakes(site, versions))
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def share_within(before: dict[float, float], after: dict[float, float], seconds: float) -> float:

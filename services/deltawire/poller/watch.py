@@ -17,7 +17,7 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.log.port import LogError
 from deltawire.model import Failed, Feed, Look, Retired
 from deltawire.poller import look as looks
-from deltawire.poller import moves, pages, robots, schedule, websub
+from deltawire.poller import moves, pages, refusals, robots, schedule, websub
 from deltawire.poller.alarm import Alarm
 from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, mend
@@ -48,6 +48,7 @@ class Watch:
         self._due = self._soonest = 0.0
         self._alarm = Alarm()
         self._scanned = ""
+        self._refused: refusals.Refused | None = None
         self._writing = asyncio.Lock()
         self._stopped = False
         self._saved = state
@@ -215,11 +216,17 @@ class Watch:
             self.feed, self.state, outcome, reader, look.began_at
         ):
             return None
+        mark = (outcome.body_hash, outcome.url, outcome.content_type, reader)
+        if standing := refusals.standing(self._refused, mark, look.fetched_at):
+            return standing
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=look.fetched_at)
         try:
-            return await self._poller.guard.read(raw, self.feed.format, self.feed.id)
+            read = await self._poller.guard.read(raw, self.feed.format, self.feed.id)
         except Unreadable as unreadable:
+            self._refused = refusals.after(self._refused, unreadable, mark, self._poller.clock())
             return unreadable
+        self._refused = None
+        return read
 
     def _discover(self, outcome: Fetched | Failure, read: looks.Readout | Unreadable | None) -> None:
         """Look for a hub in a document that was not searched before."""
