@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import timedelta
 
 import structlog
 
 from deltawire import telemetry
 from deltawire.alerting.channels import Channel, alert_fields
 from deltawire.alerting.schedule import Answer, settle
+from deltawire.clock import Clock
 from deltawire.events import rfc3339
 from deltawire.store.port import Delivery, Store, StoreError
 from deltawire.tasks import cancel
@@ -41,7 +42,7 @@ class Courier:
     is made again, with the same webhook-id.
     """
 
-    def __init__(self, store: Store, channel: Channel, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, channel: Channel, clock: Clock) -> None:
         self.wake = asyncio.Event()
         self._store = store
         self._channel = channel

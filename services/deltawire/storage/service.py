@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
 from deltawire import entries, events, telemetry
+from deltawire.clock import Clock, utc_now
 from deltawire.entries import EntryRecord, WholeEntries
 from deltawire.events import EntryData, Event
 from deltawire.log.port import Log, LogError, Record, snapshot
@@ -27,17 +28,13 @@ PRUNE_BATCH = 500
 PRUNE_EVERY_S = 600.0
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def run(
     log: Log,
     topics: Topics,
     store: Store,
     *,
     history: timedelta | None = None,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Clock = utc_now,
 ) -> None:
     """Run storage for the partitions that this process is assigned, until cancelled.
 
@@ -58,7 +55,7 @@ async def run(
         await cancel(pruning)
 
 
-async def _keep_pruning(store: Store, history: timedelta, clock: Callable[[], datetime]) -> None:
+async def _keep_pruning(store: Store, history: timedelta, clock: Clock) -> None:
     while True:
         try:
             pruned = await prune(store, clock() - history)
