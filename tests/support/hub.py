@@ -21,6 +21,8 @@ from typing import NamedTuple, Self
 import aiohttp
 from aiohttp import web
 
+from deltawire.tasks import cancel
+
 CONTENT = b"the new content of the topic"
 
 
@@ -62,9 +64,7 @@ class Hub:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(self._tasks)
         await self._session.close()
         await self._runner.cleanup()
 
