@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from deltawire import config_rules, net, variables
 from deltawire.config import FetchConfig
@@ -105,7 +106,7 @@ async def _fetch(
 ) -> Fetched:
     asked, values = variables.expand(_address(url))
     own = asked if home == url else variables.expand(_address(home))[0]
-    here = _checked(asked)
+    here, parsed = asked, _checked(asked)
     permanent: str | None = None
     lasting = True
     wait: datetime | None = None
@@ -113,7 +114,7 @@ async def _fetch(
         target = None if here == own else _digest(here)
         conditions = _conditions(validators) if validators.target == target else {}
         async with session.get(
-            here,
+            parsed,
             timeout=_WITHIN,
             headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
             allow_redirects=False,
@@ -125,11 +126,13 @@ async def _fetch(
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
                 permanent = _shown(there, values) if lasting else permanent
                 wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
-                here = there
+                here, parsed = there, _parsed(there)
                 continue
             if response.status == 304 and not conditions:
                 raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
             fetched = await _conclude(response, config, _shown(here, values), target, clock, cut)
+            if permanent is None and wait is None:
+                return fetched
             return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
     raise FetchRefused("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
@@ -212,11 +215,19 @@ def _conditions(validators: Validators) -> dict[str, str]:
 
 
 @lru_cache(_ADDRESSES)
-def _checked(url: str) -> str:
+def _checked(url: str) -> URL:
+    """The URL taken apart, once for all requests: what aiohttp finds out about it stays with it, too."""
     # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
     if config_rules.url_mistake(url) is not None:
         raise FetchRefused("url", "the URL of the feed is not a complete http:// or https:// URL")
-    return url
+    return _parsed(url)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return URL(url)
+    except ValueError:
+        raise aiohttp.InvalidURL(url) from None
 
 
 def next_hop(here: str, response: aiohttp.ClientResponse) -> str:
