@@ -20,6 +20,7 @@ from deltawire.config import FetchConfig
 from deltawire.formats import addresses
 from deltawire.poller import headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
+from deltawire.poller.deadline import deadline
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 
 MAX_REDIRECTS = 5
@@ -82,7 +83,7 @@ async def fetch(
     host = _host(url)
     outcome: Fetched | Failure
     try:
-        async with asyncio.timeout(config.timeout):
+        with deadline(asyncio.get_running_loop(), config.timeout).within():
             outcome = await _fetch(session, config, url, validators, clock, home or url, cut)
     except FetchRefused as failed:
         outcome = failed.failure
