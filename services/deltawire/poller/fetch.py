@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
+from multidict import CIMultiDict
 from yarl import URL
 
 from deltawire import config_rules, net, variables
@@ -30,6 +31,8 @@ ACCEPT = (
     "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
 )
 NO_VALIDATORS = Validators()
+# As aiohttp has them: it would make this of a dict at each request.
+_HEADERS = CIMultiDict({"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING})
 _ADDRESSES = 32_768
 """URLs of which it is remembered what was found out by taking them apart."""
 _WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
@@ -113,15 +116,16 @@ async def _fetch(
     wait: datetime | None = None
     for _ in range(MAX_REDIRECTS + 1):
         target = None if here == own else _digest(here)
-        conditions = _conditions(validators) if validators.target == target else {}
-        async with session.get(
+        sent = _headers(validators if validators.target == target else NO_VALIDATORS)
+        response = await session.get(
             parsed,
             timeout=_WITHIN,
-            headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
+            headers=sent,
             allow_redirects=False,
             auto_decompress=False,
             read_bufsize=CHUNK,
-        ) as response:
+        )
+        try:
             if response.status in _REDIRECTS:
                 there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
@@ -129,12 +133,14 @@ async def _fetch(
                 wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
                 here, parsed = there, _parsed(there)
                 continue
-            if response.status == 304 and not conditions:
+            if response.status == 304 and len(sent) == len(_HEADERS):
                 raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
             fetched = await _conclude(response, config, _shown(here, values), target, clock, cut)
             if permanent is None and wait is None:
                 return fetched
             return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
+        finally:
+            response.release()
     raise FetchRefused("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
 
@@ -210,9 +216,13 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
     return b"".join(pieces)
 
 
-def _conditions(validators: Validators) -> dict[str, str]:
-    fields = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
-    return {name: value for name, value in fields.items() if value is not None}
+def _headers(validators: Validators) -> CIMultiDict[str]:
+    fields = _HEADERS.copy()
+    if validators.etag is not None:
+        fields["If-None-Match"] = validators.etag
+    if validators.last_modified is not None:
+        fields["If-Modified-Since"] = validators.last_modified
+    return fields
 
 
 @lru_cache(_ADDRESSES)
