@@ -61,7 +61,7 @@ def plan(
         # Downwards, so that it stays within the bounds, and never the same for two feeds that fail together.
         wait = max(low, wait * (1 - _JITTER * jitter(feed.id, state.attempts)))
     else:
-        ceiling = _ceiling(feed, state, now, fetch)
+        ceiling = _ceiling(feed, state, now, fetch, low, high)
         if state.state == "ended":
             interval = high
         elif outcome == "changed":
@@ -78,9 +78,8 @@ def plan(
     return Plan(interval=interval, next_poll_at=due)
 
 
-def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig) -> float:
+def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig, low: float, high: float) -> float:
     """The longest interval that the feed is worth now."""
-    low, high = bounds(feed)
     often = min(max(fetch.live_interval, low), high)
     if is_open(feed, state, now):
         return often

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import os
 from collections import Counter
 from datetime import timedelta
 
@@ -72,7 +72,7 @@ class Poller:
         now = self.clock()
         if state.looks:
             now = max(now, state.looks[-1].at + _TICK)
-        return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
+        return Look(poll_id=os.urandom(16).hex(), feed=feed, poller=self.generation, began_at=now, fetched_at=now)
 
     def slow_down(self, failure: Failure) -> None:
         """Tell the gate of a host that refuses: its other feeds wait too."""

@@ -33,6 +33,7 @@ _TRIFLES = frozenset(
     {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
 )
 _polls = {outcome: telemetry.polls.labels(outcome) for outcome in get_args(schedule.Outcome)}
+# What of a state the next look does not find out anyway.
 _lasting = operator.attrgetter(*(name for name in FetchState.__struct_fields__ if name not in _TRIFLES))
 
 
@@ -51,7 +52,7 @@ class Watch:
         self._refused: refusals.Refused | None = None
         self._writing = asyncio.Lock()
         self._stopped = False
-        self._saved = state
+        self._saved = _lasting(state)
         self._saved_at = -SAVE_INTERVAL
         self._shown: str | None = None
         self._unwritten = False
@@ -104,7 +105,7 @@ class Watch:
                     return False
                 state = self.state
                 await self._poller.write(self.feed.id, None, state)
-                self._saved = state
+                self._saved = _lasting(state)
                 return True
 
         return await asyncio.shield(asyncio.create_task(write()))
@@ -244,18 +245,18 @@ class Watch:
         """Write what has to outlast the process; then, and only then, go on from the new state."""
         loop = asyncio.get_running_loop()
         stale = loop.time() - self._saved_at >= SAVE_INTERVAL
-        state = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
-        if conclusion.observation is None and not stale and not _differs(self._saved, state):
+        state = self._subscribed(conclusion.state)
+        if conclusion.observation is None and not stale and self._saved == _lasting(state):
             self.state = state
             return
 
         async def write() -> None:
             async with self._writing:
-                saved = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
+                saved = self._subscribed(conclusion.state)
                 await self._poller.write(self.feed.id, conclusion.observation, saved)
                 # A hub may have changed the subscription meanwhile, and will write that next.
-                self.state = msgspec.structs.replace(saved, subscription=self.subscription)
-                self._saved = saved
+                self.state = self._subscribed(saved)
+                self._saved = _lasting(saved)
                 self._saved_at = loop.time()
 
         writing = asyncio.create_task(write())
@@ -266,6 +267,12 @@ class Watch:
             if (error := writing.exception()) is not None:
                 logger.warning("poller.write_failed", feed=self.feed.id, outcome="dropped", detail=str(error)[:200])
             raise
+
+    def _subscribed(self, state: FetchState) -> FetchState:
+        """The state with the subscription as it is now, which takes no part in a look."""
+        if state.subscription is self.subscription:
+            return state
+        return msgspec.structs.replace(state, subscription=self.subscription)
 
     def _report(self, look: Look, outcome: Fetched | Failure, before: FetchState, conclusion: looks.Conclusion) -> None:
         poller, after = self._poller, conclusion.state
@@ -282,8 +289,11 @@ class Watch:
                 duration_s=round(outcome.duration_s, 4),
                 next_poll_at=after.next_poll_at,
             )
-        same = (before.state, before.moved_to, before.trust.caught)
-        if (after.state, after.moved_to, after.trust.caught) == same:
+        if (
+            after.state == before.state
+            and after.moved_to == before.moved_to
+            and after.trust.caught == before.trust.caught
+        ):
             return
         bound = logger.bind(feed=self.feed.id, poll_id=look.poll_id)
         if after.moved_to != before.moved_to:
@@ -327,8 +337,3 @@ class Watch:
         if now != self._shown:
             self._poller.count_state(self._shown, now)
             self._shown = now
-
-
-def _differs(saved: FetchState, state: FetchState) -> bool:
-    """Whether the state differs in more than in what the next look finds out anyway."""
-    return _lasting(saved) != _lasting(state)
