@@ -66,8 +66,13 @@ class EntryPass:
             self._create(entry, backfill=True, reparsed=False)
         self.order = tuple(e.id for e in shown)
 
-    def next_sight(self, reading: Reading, shown: Sequence[Entry], verdict: Verdict, *, reparsed: bool) -> None:
-        """Compare with what is known, oldest first. ``reparsed``: the last look was read by another reader."""
+    def next_sight(
+        self, reading: Reading, shown: Sequence[Entry], verdict: Verdict, covers: freshness.Covers, *, reparsed: bool
+    ) -> None:
+        """Compare with what is known, oldest first.
+
+        ``covers`` says which entries the document should show. ``reparsed``: the last look was read by another reader.
+        """
         self._verdict = verdict
         edited = sum((k := self._known.get(e.id)) is not None and not same_texts(k.entry, e) for e in shown)
         self._cells = words.MATRIX_LIMIT * DIFFS // max(DIFFS, edited * len(TEXTS))
@@ -75,17 +80,16 @@ class EntryPass:
             known = self._known.get(entry.id)
             if known is None:
                 self._create(entry, backfill=self._before_horizon(entry), reparsed=reparsed)
-            else:
+            elif not _stands(known, entry):
                 self._meet(known, entry, reparsed=reparsed)
         expected = self._expected()
         for known in expected:
             if known.entry.id in self.withdrawn:
                 self._remove(known, "tombstone", looks=1)
         ids = {e.id for e in shown} | self.withdrawn
-        range_ = coverage.Range(reading, shown, self._state.order)
         for known in expected:
             if known.entry.id not in ids:
-                self._miss(known, reading, covered=range_.covers(known.entry, left=known.status == "left"))
+                self._miss(known, reading, covered=covers(known.entry, left=known.status == "left"))
         if reading.coverage == "delta":
             self.order = coverage.merged(self._state.order, self._existing(), shown)
         else:
@@ -167,8 +171,6 @@ class EntryPass:
         self._emit(change, Known(entry=entry, revision=1, born=looks, turned=looks, unstated=self._unstated or ()))
 
     def _meet(self, known: Known, entry: Entry, *, reparsed: bool) -> None:
-        if _stands(known, entry):
-            return
         if known.status == "removed":
             change = EntryChange(
                 kind="restored", entry=entry, revision=known.revision + 1, not_before=self._state.fetched_at
