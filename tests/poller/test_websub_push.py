@@ -15,8 +15,9 @@ from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, decode
 from deltawire.log.port import snapshot
-from support.hub import CONTENT
-from support.polling import TOPICS, blog, shows
+from deltawire.model import Document
+from support.hub import CONTENT, Hub
+from support.polling import TOPICS, blog, shows, texts
 from support.waiting import eventually, running
 from support.websub import Desk
 
@@ -65,6 +66,22 @@ async def test_a_delivery_without_the_right_signature_is_answered_2xx_and_ignore
         await desk.hub.deliver(form)
         await desk.until(shows(2))
     assert len(desk.origin.asked("/feed")) == 2
+
+
+async def test_what_a_hub_without_tls_delivers_is_unsigned_and_only_a_hint(desk: Desk) -> None:
+    """Whoever guesses the callback can have the feed looked at, in its own time; no word of theirs is taken."""
+    async with Hub() as desk.hub, desk.listening():
+        form = await desk.subscribed()
+        assert "hub.secret" not in form.fields
+        desk.origin.serve("/feed", desk.page("b", "a"))
+        assert await desk.hub.post(form.callback, blog("injected")) == 202
+        await desk.until(shows(2))
+        assert await desk.hub.post(form.callback, CONTENT, {"X-Hub-Signature": "sha256=00"}) == 202
+        await desk.origin.wait_for("/feed", 3)
+        assert await desk.hub.post(form.callback[:-1], CONTENT) == 202
+        await desk.until_state(lambda state: bool(state and len(state.looks) == 3))
+        shown = [texts(look) for look in await desk.observations() if isinstance(look, Document)]
+    assert shown == [["a"], ["b", "a"]]
 
 
 async def test_a_flood_of_deliveries_costs_one_look_in_each_min_interval(desk: Desk) -> None:
@@ -123,10 +140,10 @@ async def test_push_and_poll_of_the_same_change_give_one_event(desk: Desk) -> No
     async with desk.listening(), running(differ.run(desk.log, TOPICS, "urn:test", Policy())):
         await desk.add(min_interval=0.01, max_interval=0.02)
         form = await desk.hub.confirmed()
-        texts = ["0"]
+        shown = ["0"]
         for number in range(1, 6):
-            texts.insert(0, str(number))
-            desk.origin.serve("/feed", desk.page(*texts, **polled))
+            shown.insert(0, str(number))
+            desk.origin.serve("/feed", desk.page(*shown, **polled))
             looks = len(desk.origin.asked("/feed"))
             await asyncio.gather(*[desk.hub.deliver(form, str(number).encode()) for _ in range(3)])
             await desk.origin.wait_for("/feed", looks + 3)

@@ -39,6 +39,13 @@ def subscription(**fields: Any) -> Subscription:
     return Subscription(**common | {"since": NOW, "due": NOW} | fields)
 
 
+def test_of_several_hubs_one_behind_tls_is_chosen_and_the_headers_come_first() -> None:
+    plain, other = "http://plain.example/", "https://other.example/"
+    named = ", ".join(f'<{hub}>; rel="hub"' for hub in (plain, HUB, other)) + f', <{TOPIC}>; rel="self"'
+    assert offer(fetched(links=named)) == OFFER
+    assert offer(fetched(f"<feed>{ATOM_LINKS}", f"<{plain}>; rel=hub")) == Offer(plain, TOPIC)
+
+
 ASKED = websub.asked(subscription(), NOW)
 
 

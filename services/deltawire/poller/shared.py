@@ -15,7 +15,7 @@ from deltawire import telemetry
 from deltawire.config import Config
 from deltawire.log.port import Log, Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import FeedRef, Look, Observation, Retired
+from deltawire.model import Feed, FeedRef, Look, Observation, Retired
 from deltawire.poller import robots
 from deltawire.poller.budget import Budget
 from deltawire.poller.fetch import Clock
@@ -59,6 +59,7 @@ class Poller:
         # Asked once: the line of a look that nobody logs costs a twentieth of a look at what is not modified.
         self.debugging: bool = logger.bind().is_enabled_for(logging.DEBUG)
         self.states: Counter[str] = Counter()
+        self._open: dict[str, set[str]] = {}
 
     def count_state(self, old: str | None, new: str | None) -> None:
         """Keep the number of feeds in each state."""
@@ -66,6 +67,13 @@ class Poller:
             if state is not None:
                 self.states[state] += step
                 telemetry.feeds_gauge.labels(state).set(self.states[state])
+
+    def count_open(self, feed: Feed, *, is_open: bool) -> None:
+        """Keep the number of blogs of a series that are being written."""
+        if feed.series is not None:
+            blogs = self._open.setdefault(feed.series, set())
+            (blogs.add if is_open else blogs.discard)(feed.id)
+            telemetry.series_open.labels(feed.series).set(len(blogs))
 
     def begin(self, feed: FeedRef, state: FetchState) -> Look:
         """A look that begins now; its end is filled in later. It begins after the last one, whatever the clock says."""

@@ -84,6 +84,7 @@ class Watch:
         async with self._writing:
             self._stopped = True
         self._poller.budget.leave(self.feed.id)
+        self._poller.count_open(self.feed, is_open=False)
         self._poller.count_state(self._shown, None)
         self._shown = None
 
@@ -237,7 +238,10 @@ class Watch:
         self._poller.websub.discover(self, outcome)
 
     def _share(self, now: datetime) -> None:
-        """Say what the feed takes of the budget from now on."""
+        """Say what the feed takes of the budget from now on, and whether its blog is open."""
+        if self.feed.series is not None:
+            is_open = self.state.state != "gone" and schedule.is_open(self.feed, self.state, now)
+            self._poller.count_open(self.feed, is_open=is_open)
         if self._poller.budget.limited:
             self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
 
