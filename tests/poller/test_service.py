@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from deltawire import wanted
 from deltawire.config import DifferConfig
 from deltawire.formats import registry
 from deltawire.model import (
@@ -18,6 +19,7 @@ from deltawire.model import (
     Document,
     Entry,
     Failed,
+    Feed,
     FeedMeta,
     Reading,
     Retired,
@@ -27,7 +29,7 @@ from deltawire.poller.reader import bounded
 from deltawire.telemetry import registry as metrics
 from support import origin as sites
 from support.origin import Answer, Request
-from support.polling import CONFIG, OWED, Deployment, blog, has, page, texts, with_fetch
+from support.polling import CONFIG, OWED, TOPICS, Deployment, blog, has, page, texts, with_fetch
 from support.waiting import eventually
 
 
@@ -146,6 +148,19 @@ async def test_many_feeds_are_polled_at_once_but_never_one_twice(site: Deploymen
             await site.origin.wait_for(f"/{number}", 4)
     assert crowd.most >= 20
     assert set(site.origin.peak.values()) == {1}
+
+
+async def test_feeds_that_are_added_together_are_spread_and_one_added_then_waits_for_none_of_them(
+    site: Deployment,
+) -> None:
+    feed = Feed(id="", url=site.origin.url("/many"), generation="g1", min_interval=900)
+    many = [msgspec.structs.replace(feed, id=f"feed-{number}") for number in range(1000)]
+    async with site.poller():
+        await wanted.write(site.log, TOPICS, many)
+        await site.origin.wait_for("/many", 5)
+        await site.add("alone", site.origin.url("/alone"))
+        await site.origin.wait_for("/alone", 1)
+        assert len(site.origin.asked("/many")) < 1000
 
 
 async def test_one_slow_feed_does_not_delay_the_others(site: Deployment) -> None:

@@ -22,6 +22,7 @@ from deltawire.poller.fetch import Clock
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
+from deltawire.poller.starts import Starts
 from deltawire.poller.websub_service import WebSub
 from deltawire.poller_state import FetchState
 
@@ -52,6 +53,7 @@ class Poller:
         self.generation = generation
         self.gates = Gates(config.fetch)
         self.robots = robots.Robots(session, config.fetch, self.gates)
+        self.starts = Starts(config.fetch)
         self.budget = Budget(config.fetch.max_requests_per_second)
         self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()

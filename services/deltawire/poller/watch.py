@@ -22,12 +22,17 @@ from deltawire.poller.alarm import Alarm
 from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, mend
 from deltawire.poller.shared import Poller
+from deltawire.poller.starts import Opening
 from deltawire.poller_state import FetchState, Subscription
 
 logger = structlog.get_logger()
 
-SAVE_INTERVAL = 60.0
-"""Seconds after which a feed's state is written even if nothing but the time of its last look changed in it."""
+SAVE_INTERVAL = 300.0
+"""Seconds after which a feed's state is written even if nothing but the times of its looks changed in it.
+
+A process that is killed loses that much of them, and looks once sooner than it would have. More often would cost feeds
+that stand still a commit every other look: half of what they cost at all.
+"""
 
 _TRIFLES = frozenset(
     {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
@@ -57,8 +62,8 @@ class Watch:
         self._shown: str | None = None
         self._unwritten = False
 
-    def start(self, feeds: int = 1) -> None:
-        """Begin to look, ``feeds`` being how many start at this moment. A feed that is paused or gone waits."""
+    def start(self, opening: Opening) -> None:
+        """Begin to look. A feed that is paused or gone waits."""
         self._show()
         if self.feed.paused or self.state.state == "gone":
             self._poller.websub.drop(self)
@@ -69,7 +74,7 @@ class Watch:
         if self.state.cause in ("http-429", "http-503") and waiting is not None and waiting > now:
             # What the host said before a restart holds for its other feeds too.
             self._poller.gates.refused(self.feed.url, (waiting - now).total_seconds())
-        first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, feeds)
+        first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, opening)
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
         self._allow_hints(now)
         self._poller.websub.follow(self)
