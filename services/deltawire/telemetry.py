@@ -19,6 +19,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
+from deltawire.events import rfc3339
+
 registry = CollectorRegistry()
 
 polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
@@ -192,7 +194,7 @@ def _times_as_rfc3339(_: object, __: str, fields: EventDict) -> EventDict:
 
 def _shown(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     if isinstance(value, list | tuple):
         return [_shown(part) for part in value]
     if isinstance(value, dict):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from deltawire.differ.compare import changes
-from deltawire.differ.facts import judge, significance
+from deltawire.differ.facts import judge
 from deltawire.differ.names import Vocabulary
 from deltawire.differ.state import Known
 from deltawire.differ.words import diff
@@ -44,20 +44,20 @@ from differ.build import START, Desk, entry
     ],
 )
 def test_the_words_decide(old: str, new: str, expected: str) -> None:
-    assert significance(changes(entry("a", old), entry("a", new))) == expected
+    assert judge(changes(entry("a", old), entry("a", new))).significance == expected
 
 
 def test_a_label_is_minor_and_markup_is_cosmetic() -> None:
-    assert significance(changes(entry("a"), entry("a", labels=("key-event",)))) == "minor"
+    assert judge(changes(entry("a"), entry("a", labels=("key-event",)))).significance == "minor"
     plain = entry("a", "One two.")
     bold = type(plain)(source_id="a", content_text="One two.", content_html="<p><b>One</b> two.</p>")
-    assert significance(changes(plain, bold)) == "cosmetic"
+    assert judge(changes(plain, bold)).significance == "cosmetic"
 
 
 def test_a_new_link_beside_a_spelling_fix_is_minor() -> None:
     old = entry("a", "Goverment officials met.")
     new = entry("a", "Government officials met.", links=(Link(url="https://x.test/"),))
-    assert significance(changes(old, new)) == "minor"
+    assert judge(changes(old, new)).significance == "minor"
 
 
 def test_what_lies_beside_the_text_is_graded_by_field() -> None:
@@ -123,14 +123,14 @@ GAPS = st.sampled_from([" ", "  ", "\n", "\u00a0", " – ", " - ", ", ", "… ",
 @settings(max_examples=200, deadline=None)
 def test_other_white_space_and_marks_are_cosmetic(words: list[str], data: st.DataObject) -> None:
     old, new = ("".join(word + data.draw(GAPS) for word in words) for _ in range(2))
-    assert significance(changes(entry("a", old), entry("a", new))) == "cosmetic"
+    assert judge(changes(entry("a", old), entry("a", new))).significance == "cosmetic"
 
 
 @given(old=st.text(max_size=200), new=st.text(max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_any_two_texts_have_a_significance(old: str, new: str) -> None:
     found = changes(entry("a", old), entry("a", new))
-    assert significance(found) in ("cosmetic", "minor", "substantive")
+    assert judge(found).significance in ("cosmetic", "minor", "substantive")
 
 
 HEAP = """4 four 1,200 £5m % 10.30 9am Tuesday May 3 1st half a dozen no not denied police say may will Iran Hale PM . ,
@@ -143,7 +143,7 @@ FACTS = st.sampled_from([*HEAP.split(), "\n"])
 @settings(max_examples=300, deadline=None)
 def test_any_two_heaps_of_facts_have_a_significance(old: list[str], new: list[str]) -> None:
     found = changes(entry("a", " ".join(old)), entry("a", " ".join(new)))
-    assert significance(found) in ("cosmetic", "minor", "substantive")
+    assert judge(found).significance in ("cosmetic", "minor", "substantive")
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_any_two_heaps_of_facts_have_a_significance(old: list[str], new: list[st
 )
 def test_numbers_without_end_have_a_significance(word: str) -> None:
     old, new = f"{word} " * 900, f"{word} " * 899 + "million bn"
-    assert significance(changes(entry("a", old), entry("a", new))) in ("minor", "substantive")
-    assert significance(changes(entry("a", "7" * 900 + word), entry("a", "8" * 900 + word))) == "substantive"
+    assert judge(changes(entry("a", old), entry("a", new))).significance in ("minor", "substantive")
+    assert judge(changes(entry("a", "7" * 900 + word), entry("a", "8" * 900 + word))).significance == "substantive"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deltawire.differ.memory import POSITION, Batch, Memory, restore
+from deltawire.differ.memory import POSITION, Batch, Hot, Memory, restore
 from deltawire.differ.shelf import Shelf, ShelfError
 from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.log.port import LogError, Outgoing, Record, snapshot
@@ -71,7 +71,7 @@ async def test_bodies_of_quiet_feeds_are_on_disk_and_not_in_memory(log: SqliteLo
     assert written > 10_000_000
     tracemalloc.start()
     try:
-        with closing(await restore(log, TOPICS, 0)) as memory:
+        with closing(await restore(log, TOPICS, 0, Hot(written // 3))) as memory:
             gc.collect()
             assert tracemalloc.get_traced_memory()[0] < written / 20
             assert spilled() == 1
@@ -86,21 +86,35 @@ async def test_bodies_of_quiet_feeds_are_on_disk_and_not_in_memory(log: SqliteLo
     assert spilled() == 0
 
 
-def test_feeds_that_were_looked_at_last_stay_decoded_within_the_bound() -> None:
-    with closing(Memory(hot_bytes=25_000)) as memory:
-        for name in ("a", "b", "c"):
+def test_feeds_that_were_looked_at_last_stay_decoded_within_the_bound_of_all_partitions() -> None:
+    hot = Hot(25_000)
+    with closing(Memory(hot)) as memory, closing(Memory(hot)) as other:
+        for name in ("a", "b"):
             memory.apply([record(out, 0) for out in remembered(name, 2, 2_500)])
+        other.apply([record(out, 0) for out in remembered("c", 2, 2_500)])
         first, second = memory.recall("a"), memory.recall("b")
         assert memory.recall("a") is first
-        memory.recall("c")
+        other.recall("c")
         assert memory.recall("a") is first
         again = memory.recall("b")
         assert again is not second
         assert again == second
 
 
+def test_a_memory_that_is_closed_leaves_its_room_to_the_others() -> None:
+    hot = Hot(25_000)
+    with closing(Memory(hot)) as memory:
+        memory.apply([record(out, 0) for name in ("a", "b") for out in remembered(name, 2, 2_500)])
+        first = memory.recall("a")
+        with closing(Memory(hot)) as other:
+            other.apply([record(out, 0) for out in remembered("c", 2, 2_500)])
+            other.recall("c")
+        memory.recall("b")
+        assert memory.recall("a") is first
+
+
 def test_a_feed_that_is_larger_than_the_bound_stays_while_it_is_the_last() -> None:
-    with closing(Memory(hot_bytes=10)) as memory:
+    with closing(Memory(Hot(10))) as memory:
         memory.apply([record(out, 0) for name in ("a", "b") for out in remembered(name, 2, 100)])
         first = memory.recall("a")
         assert memory.recall("a") is first
@@ -126,7 +140,7 @@ async def test_what_is_kept_hot_what_is_recalled_and_what_is_restored_are_the_sa
     log: SqliteLog, hot_bytes: int
 ) -> None:
     observations = await looks(1, 2, 3)
-    with closing(Memory(hot_bytes)) as memory:
+    with closing(Memory(Hot(hot_bytes))) as memory:
         for start in range(0, len(observations), 5):
             batch = Batch(memory, TOPICS, "urn:test", Policy(max_entries=30))
             batch.add_all(observations[start : start + 5], NOW)
@@ -187,4 +201,4 @@ async def test_a_shelf_that_is_closed_while_a_thread_uses_it_raises_there() -> N
     await started.wait()
     shelf.close()
     with pytest.raises(ShelfError, match="TMPDIR"):
-        await asyncio.wait_for(using, 10)
+        await asyncio.wait_for(using, 60)

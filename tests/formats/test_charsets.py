@@ -40,7 +40,7 @@ def test_no_codec_takes_longer_than_its_text_justifies(where: str) -> None:
         before = time.process_time()
         assert "öffnen" in texts.decode(raw.body, raw.content_type)[0]
         # Punycode would take 20 s.
-        assert time.process_time() - before < 0.1
+        assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from deltawire.poller.hosts import Gates
 from deltawire.poller_state import Subscription
 from support.hub import Hub
 from support.polling import CONFIG
-from support.postgres import free_port
+from support.ports import free_port
 from support.websub import Desk
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -22,6 +22,8 @@ from typing import NamedTuple, Self
 import aiohttp
 from aiohttp import web
 
+from deltawire.tasks import cancel
+
 CONTENT = b"the new content of the topic"
 
 
@@ -64,9 +66,7 @@ class Hub:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(self._tasks)
         await self._session.close()
         await self._runner.cleanup()
 
@@ -100,7 +100,7 @@ class Hub:
         def those() -> list[Form]:
             return [form for form in forms if form.fields["hub.mode"] == mode]
 
-        async with asyncio.timeout(10), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: len(those()) >= count)
         return those()[count - 1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from deltawire.model import Entry
 
 TEXTS = ("title", "content_text", "content_html")
 VALUES = ("url", "authors", "language", "labels", "links", "media")
+
+_MARKUPS = 16
+"""Bodies of which that is remembered: a look asks for those of an edited entry five times."""
 
 _IMAGE = re.compile(r"(\.(?:avif|gif|jpe?g|png|svg|webp))\?[^\"'\s]*", re.IGNORECASE)
 
@@ -27,17 +31,16 @@ def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Ch
     found: list[Change] = []
     for field in TEXTS:
         before, after = getattr(old, field), getattr(new, field)
-        if plain(field, before) == plain(field, after):
+        if before == after or plain(field, before) == plain(field, after):
             continue
         if before is None or after is None:
             found.append(Change(field=field, old=before, new=after))
         else:
             found.append(Change(field=field, diff=words.diff(before, after, cells)))
-    found += [
-        Change(field=field, old=getattr(old, field), new=getattr(new, field))
-        for field in VALUES
-        if plain(field, getattr(old, field)) != plain(field, getattr(new, field))
-    ]
+    for field in VALUES:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after and plain(field, before) != plain(field, after):
+            found.append(Change(field=field, old=before, new=after))
     stated = {"exact", "minute"}
     if old.published_at != new.published_at and {old.published_precision, new.published_precision} <= stated:
         found.append(Change(field="published_at", old=old.published_at, new=new.published_at))
@@ -47,6 +50,8 @@ def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Ch
 
 
 def same_texts(old: Entry, new: Entry) -> bool:
+    if old is new:
+        return True
     return (old.title, old.content_text, old.content_html) == (new.title, new.content_text, new.content_html)
 
 
@@ -62,7 +67,7 @@ def plain(field: str, value: Any) -> Any:
     if field == "labels":
         return sorted(value)
     if field == "content_html":
-        return noise.markup(_IMAGE.sub(r"\1", value))
+        return _markup(value)
     if field == "content_text":
         return noise.text(value)
     if field == "media":
@@ -72,3 +77,8 @@ def plain(field: str, value: Any) -> Any:
     if field == "url" and value is not None:
         return noise.url(value)
     return value
+
+
+@lru_cache(_MARKUPS)
+def _markup(value: str) -> str:
+    return noise.markup(_IMAGE.sub(r"\1", value))

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from rapidfuzz.distance import DamerauLevenshtein, LCSseq
 
-from deltawire.differ import lexicon, statements
+from deltawire.differ import lexicon, statements, words
 from deltawire.differ.names import Vocabulary, respelt
 from deltawire.differ.statements import Item, Kind, Statement
 from deltawire.events import Change
@@ -110,16 +110,12 @@ class _Run(NamedTuple):
     new: list[Item]
 
 
-def significance(changes: Sequence[Change], vocabulary: Vocabulary = _NOTHING, entry_id: str = "") -> Significance:
-    """``cosmetic``: the same statement, spelt or set otherwise; ``substantive``: another statement; else ``minor``.
+def judge(changes: Sequence[Change], vocabulary: Vocabulary = _NOTHING, entry_id: str = "") -> Finding:
+    """The significance of the gravest change and the rule that it falls under (docs/events.md).
 
+    ``cosmetic``: the same statement, spelt or set otherwise; ``substantive``: another statement; else ``minor``.
     ``vocabulary`` are the names in the blog's entries, of which ``entry_id`` is the changed one.
     """
-    return judge(changes, vocabulary, entry_id).significance
-
-
-def judge(changes: Sequence[Change], vocabulary: Vocabulary = _NOTHING, entry_id: str = "") -> Finding:
-    """The significance of the gravest change and the rule that it falls under (docs/events.md)."""
     rules: list[Rule] = ["markup"]
     for change in changes:
         if change.field in _BESIDE:
@@ -152,7 +148,8 @@ def _of_text(change: Change, vocabulary: Vocabulary, entry_id: str) -> Iterator[
         return
     yield "typography"
     old, new = _sides(change)
-    if _essence(old) == _essence(new):
+    start, end = words.same_ends(old, new)
+    if _essence(old[start : len(old) - end]) == _essence(new[start : len(new) - end]):
         return
     if _reordered(old, new):
         yield "order"

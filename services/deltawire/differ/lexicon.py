@@ -209,6 +209,7 @@ _SAME = {
     "ok": "okay",
     "usa": "us",
 }
+_VARIED = re.compile(r"our|[iy]s|ll")
 _OUR = re.compile(r"(?<=[a-z]{3})our(?=$|s$|ed$|ing$|ite|able|ful|hood)|(?<=lab|hon|col|hum|rum|arm)our")
 _ISE = re.compile(r"(?<=[a-z]{4})([iy])s(?=e$|ed$|es$|er$|ers$|ing$|ation$|ations$)")
 _LL = re.compile(r"(?<=[a-z]{4})ll(?=ed$|ing$|er$|ers$|or$|ors$)")
@@ -228,4 +229,6 @@ def spelling(word: str) -> str:
     if not word.isascii():
         word = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
     word = _SAME.get(word, word)
+    if _VARIED.search(word) is None:
+        return word
     return _LL.sub("l", _ISE.sub(r"\1z", _OUR.sub("or", word)))

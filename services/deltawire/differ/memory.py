@@ -7,6 +7,7 @@ feeds it takes none: they lie encoded in a temporary file, which is made anew fr
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,8 +33,8 @@ logger = structlog.get_logger()
 POSITION = "@position"
 """Key of the record of the state topic that holds a partition's input position; no feed id has an @."""
 
-HOT_BYTES = 8 * 1024 * 1024
-"""Encoded bytes of the feeds of a partition that are kept decoded, which takes about twice as much."""
+HOT_BYTES = 64 * 1024 * 1024
+"""Encoded bytes of the feeds that a process keeps decoded, which takes about half as much again."""
 
 BATCH_BYTES = 32 * 1024 * 1024
 """Encoded bytes of the feeds that are changed in one commit; the last of them may exceed it."""
@@ -59,19 +60,50 @@ class Recalled(msgspec.Struct, frozen=True):
     size: int
 
 
-class Memory:
-    """The committed memory of one partition: encoded on a shelf, and decoded for the feeds looked at last.
+class Hot:
+    """The feeds looked at last, decoded, whatever memories they are of: the partitions of a process share its room.
 
-    These are bounded by ``hot_bytes`` of their encoded form, but the last of them is kept however large it is. One
-    thread at a time may use it.
+    They are bounded by ``limit`` bytes of their encoded form, but the last of them is kept however large it is. Any
+    thread may use it.
     """
 
-    def __init__(self, hot_bytes: int = HOT_BYTES) -> None:
+    def __init__(self, limit: int = HOT_BYTES) -> None:
+        self._limit = limit
+        self._size = 0
+        self._feeds: OrderedDict[tuple[Memory, str], Recalled] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, memory: Memory, feed_id: str) -> Recalled | None:
+        with self._lock:
+            if (recalled := self._feeds.get((memory, feed_id))) is not None:
+                self._feeds.move_to_end((memory, feed_id))
+            return recalled
+
+    def keep(self, memory: Memory, feed_id: str, recalled: Recalled) -> None:
+        with self._lock:
+            self._size -= _weight(self._feeds.pop((memory, feed_id), None))
+            self._feeds[memory, feed_id] = recalled
+            self._size += _weight(recalled)
+            while self._size > self._limit and len(self._feeds) > 1:
+                _, gone = self._feeds.popitem(last=False)
+                self._size -= _weight(gone)
+
+    def forget(self, memory: Memory) -> None:
+        with self._lock:
+            for key in [key for key in self._feeds if key[0] is memory]:
+                self._size -= _weight(self._feeds.pop(key))
+
+
+class Memory:
+    """The committed memory of one partition: encoded on a shelf, and decoded for the feeds that are ``hot``.
+
+    One thread at a time may use it.
+    """
+
+    def __init__(self, hot: Hot | None = None) -> None:
         self.position = 0
         self._shelf = Shelf()
-        self._hot: OrderedDict[str, Recalled] = OrderedDict()
-        self._hot_size = 0
-        self._hot_bytes = hot_bytes
+        self._hot = hot or Hot()
 
     def apply(self, records: Iterable[Record]) -> None:
         """Take over records of the state topic, in order, without decoding them."""
@@ -93,8 +125,7 @@ class Memory:
         Raises:
             LogError: it cannot be read. To go on without would be to say everything again.
         """
-        if (hot := self._hot.get(feed_id)) is not None:
-            self._hot.move_to_end(feed_id)
+        if (hot := self._hot.get(self, feed_id)) is not None:
             return hot
         key = feed_id
         try:
@@ -110,26 +141,20 @@ class Memory:
                 f"the differ's memory of {key} cannot be read ({error}): the differ stands still before the next look "
                 "at this feed; run the version of deltawire that wrote it"
             ) from error
-        return self._keep(feed_id, Recalled(state, entries, size))
+        recalled = Recalled(state, entries, size)
+        self._hot.keep(self, feed_id, recalled)
+        return recalled
 
     def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
         """These records were committed; ``feeds`` are what they amount to."""
         self._shelf.put(records)
         for feed_id, recalled in feeds.items():
-            self._keep(feed_id, msgspec.structs.replace(recalled, size=self._shelf.size(feed_id)))
+            self._hot.keep(self, feed_id, msgspec.structs.replace(recalled, size=self._shelf.size(feed_id)))
         self.position = position
 
     def close(self) -> None:
         self._shelf.close()
-
-    def _keep(self, feed_id: str, recalled: Recalled) -> Recalled:
-        self._hot_size -= _weight(self._hot.pop(feed_id, None))
-        self._hot[feed_id] = recalled
-        self._hot_size += _weight(recalled)
-        while self._hot_size > self._hot_bytes and len(self._hot) > 1:
-            _, gone = self._hot.popitem(last=False)
-            self._hot_size -= _weight(gone)
-        return recalled
+        self._hot.forget(self)
 
 
 def _weight(recalled: Recalled | None) -> int:
@@ -248,9 +273,9 @@ class Batch:
         self._memory.settle(self._changed, self._feeds, position)
 
 
-async def restore(log: Log, topics: Topics, partition: int) -> Memory:
+async def restore(log: Log, topics: Topics, partition: int, hot: Hot | None = None) -> Memory:
     """The memory as last committed. A position older than what is kept moves to the oldest look kept, loudly."""
-    memory = Memory()
+    memory = Memory(hot)
     try:
         await _fill(memory, log, topics, partition)
     except BaseException:

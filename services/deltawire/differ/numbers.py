@@ -93,6 +93,9 @@ _MANY = lexicon.words(
     " decenas cientos miles"
 )
 _TIMES = {"twice": 2, "double": 2, "doubled": 2, "doubles": 2, "triple": 3, "tripled": 3, "thrice": 3, "halved": -2}
+OPENERS = frozenset({"a", "an", "half"}).union(_SMALL, _TENS, SCALES, _ORDINALS, _MANY, _TIMES)
+"""Words that a figure in words may begin with."""
+
 _GROUPED = re.compile(r"\d{1,3}([ ,.'])\d{3}(?:\1\d{3})*(?:[.,]\d{1,2})?")
 LONGEST = 40
 """Signs beyond which a run of digits is a text, and no value."""

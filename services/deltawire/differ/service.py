@@ -15,7 +15,7 @@ import structlog
 
 from deltawire import telemetry
 from deltawire.config import DeadLettersConfig
-from deltawire.differ.memory import Batch, Memory, restore
+from deltawire.differ.memory import Batch, Hot, Memory, restore
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.log.dead_letters import report
@@ -39,10 +39,12 @@ async def run(
         FuseBlown: more looks than ``limits`` allow cannot be processed; nothing of their batch is committed.
     """
 
+    hot = Hot()
+
     async def worker(partition: int) -> None:
         writer = await log.writer(f"{topics.prefix}.differ.{partition}")
         try:
-            with closing(await restore(log, topics, partition)) as memory:
+            with closing(await restore(log, topics, partition, hot)) as memory:
                 reader = await log.reader(topics.observations, {partition: memory.position})
                 try:
                     await work(partition, reader, writer, memory)

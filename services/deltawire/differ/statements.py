@@ -69,6 +69,7 @@ _BOUNDS = {
     ("al", "menos"): "≥",
     ("más", "de"): ">",
 }
+_FIGURE_OPENERS = numbers.OPENERS.union((words[0] for words in _BOUNDS), "$£€¥₹")
 _MONTH_PREPOSITIONS = lexicon.words("in since until by from last next early late mid this during of")
 _SAYING = lexicon.words("said says was has is told added will met had did does would may")
 _CONTRACTED = {"'ll": "will", "'ve": "have", "'re": "are", "'d": "would", "'m": "am"}
@@ -226,6 +227,8 @@ class _Reader:
         return None
 
     def _figure(self, at: int) -> int | None:
+        if self._words[at] not in _FIGURE_OPENERS and not self._words[at][0].isdecimal():
+            return None
         start = at
         bound, at = self._bound(at)
         unit = ""

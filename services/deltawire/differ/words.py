@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 
-from rapidfuzz.distance import LCSseq
+from rapidfuzz.distance import LCSseq, Postfix, Prefix
 
 from deltawire.events import DiffOp
 
 _TOKEN = re.compile(r"\w+(?:[.,]\d+)*|\s+|[^\w\s]")
 _GAP = re.compile(r"(?<=\S)\s")
+_TO_LAST_GAP = re.compile(r".*(?<=\S)(?=\s)", re.DOTALL)
 _NEAR = 1000
 """Signs before a change in which a gap between words is looked for."""
 
@@ -53,13 +53,11 @@ def same_ends(old: str, new: str) -> tuple[int, int]:
 
     Both are cut before white space that follows something else, where a token ends whatever comes next.
     """
-    shorter = min(len(old), len(new))
-    start = bisect_left(range(1, shorter + 1), 1, key=lambda n: old[:n] != new[:n])
-    rest = range(1, shorter - start + 1)
-    end = bisect_left(rest, 1, key=lambda n: old[len(old) - n :] != new[len(new) - n :])
-    cut = max((found.start() for found in _GAP.finditer(old, max(0, start - _NEAR), start)), default=0)
+    start = Prefix.similarity(old, new)
+    end = min(Postfix.similarity(old, new), len(old) - start, len(new) - start)
+    gap = _TO_LAST_GAP.match(old, max(0, start - _NEAR), start)
     first = _GAP.search(old, len(old) - end + 1)
-    return cut, len(old) - first.start() if first else 0
+    return gap.end() if gap else 0, len(old) - first.start() if first else 0
 
 
 def _common(a: list[str], b: list[str]) -> int:

@@ -31,6 +31,7 @@ from deltawire.poller.series_decide import Decision, decide, has_news
 from deltawire.poller.series_links import Candidate, candidates
 from deltawire.poller.shared import Poller
 from deltawire.poller_state import SeriesState
+from deltawire.tasks import until_one_ends
 
 logger = structlog.get_logger()
 
@@ -52,17 +53,7 @@ _JITTER = 0.1
 
 async def beside(poller: Poller, polling: Coroutine[Any, Any, None]) -> None:
     """Follow the configured series while ``polling`` runs; whichever of them ends ends the other."""
-    tasks = [asyncio.create_task(polling)]
-    if poller.config.series:
-        tasks.append(asyncio.create_task(_run(poller)))
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await until_one_ends([polling, *([_run(poller)] if poller.config.series else [])])
 
 
 async def _run(poller: Poller) -> None:
@@ -77,20 +68,11 @@ async def _run(poller: Poller) -> None:
 
 async def _follow(poller: Poller, partition: int, mine: Sequence[SeriesConfig]) -> None:
     writer = await poller.log.writer(f"{poller.topics.prefix}.{SERVICE}.{partition}")
-    tasks: list[asyncio.Task[None]] = []
     try:
         states = await _remembered(poller, partition)
         writing = asyncio.Lock()
-        tasks = [
-            asyncio.create_task(_Watch(poller, writer, writing, series, states.get(series.id)).run()) for series in mine
-        ]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
+        await until_one_ends(_Watch(poller, writer, writing, series, states.get(series.id)).run() for series in mine)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await writer.close()
 
 
@@ -242,12 +224,9 @@ class _Watch:
     async def _failed(self, failure: Failure, now: datetime) -> float:
         self._attempts += 1
         pause = min(self._series.interval * 2.0 ** min(self._attempts, 20), max(LONGEST_PAUSE, self._series.interval))
-        until = failure.retry_after
-        wait = None if until is None else max(0.0, (until - self._poller.clock()).total_seconds())
-        if failure.refused_by is not None and (failure.status == 429 or wait is not None):
-            self._poller.gates.refused(failure.refused_by, wait)
-        await self._note(failure.cause, failure.detail, now, until)
-        return max(pause, wait or 0.0)
+        self._poller.slow_down(failure)
+        await self._note(failure.cause, failure.detail, now, failure.retry_after)
+        return max(pause, self._refused())
 
     async def _note(self, outcome: str, detail: str | None, now: datetime, until: datetime | None = None) -> None:
         """Remember how the look ended, if it ended otherwise than the one before."""

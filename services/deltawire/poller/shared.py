@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import os
 from collections import Counter
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from deltawire.poller.fetch import Clock
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
+from deltawire.poller.starts import Starts
 from deltawire.poller.websub_service import WebSub
 from deltawire.poller_state import FetchState
 
@@ -52,6 +53,7 @@ class Poller:
         self.generation = generation
         self.gates = Gates(config.fetch)
         self.robots = robots.Robots(session, config.fetch, self.gates)
+        self.starts = Starts(config.fetch)
         self.budget = Budget(config.fetch.max_requests_per_second)
         self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()
@@ -80,7 +82,7 @@ class Poller:
         now = self.clock()
         if state.looks:
             now = max(now, state.looks[-1].at + _TICK)
-        return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
+        return Look(poll_id=os.urandom(16).hex(), feed=feed, poller=self.generation, began_at=now, fetched_at=now)
 
     def slow_down(self, failure: Failure) -> None:
         """Tell the gate of a host that refuses: its other feeds wait too."""

@@ -27,6 +27,7 @@ from deltawire.poller.fetch import CHUNK, Clock
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Fetched
 from deltawire.poller_state import Subscription
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -93,10 +94,7 @@ class WebSub:
             tending = asyncio.create_task(self._tend())
             yield
         finally:
-            tasks = [*self._tasks, *([tending] if tending else [])]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel([*self._tasks, *([tending] if tending else [])])
             await runner.cleanup()
 
     def follow(self, member: Member) -> None:
