@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from feed_origin import Origin, Site
+from feed_origin import Origin, Site, cpu_of
 
 from deltawire.log.engines import open_log
 from deltawire.log.port import snapshot
@@ -92,7 +92,22 @@ class Fleet:
             time.sleep(min(2.0, max(0.0, end - now)))
             if self._process.poll() is not None:
                 raise SystemExit(f"deltawire ended: {(self._folder / 'stderr').read_text()[-2000:]}")
-            self.memory.append(Sample(now, sum(map(_resident, _family(self._process.pid)))))
+            self.memory.append(Sample(now, self.resident()))
+
+    def ready(self) -> None:
+        """Wait until it answers; by then few feeds were looked at."""
+        for _ in range(600):
+            try:
+                self.lateness()
+            except OSError:
+                self.rest(0.1)
+            else:
+                return
+        raise SystemExit("deltawire did not start within a minute")
+
+    def resident(self) -> float:
+        """MiB of memory, its readers' included."""
+        return sum(map(_resident, _family(self._process.pid)))
 
     def lateness(self) -> dict[float, float]:
         """Looks so far by how late they were at most, in seconds."""
@@ -169,12 +184,6 @@ def wind_up(fleet: Fleet, origin: Origin, site: Site, interval: float) -> Ending
     asked, until = origin.ask("asked"), time.monotonic()
     fleet.stop()
     return Ending(versions, asked, forgotten(asked, interval, until), fleet.mistakes(site, versions))
-
-
-def cpu_of(pid: int) -> float:
-    """Seconds of CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def share_within(before: dict[float, float], after: dict[float, float], seconds: float) -> float:

@@ -86,6 +86,21 @@ websub = Counter(
     ["outcome"],
     registry=registry,
 )
+series_looks = Counter(
+    "deltawire_series_looks",
+    "Looks at the pages of series, by outcome: ok, unchanged, no-match, defect, or why they failed",
+    ["outcome"],
+    registry=registry,
+)
+series_found = Counter(
+    "deltawire_series_blogs_found",
+    "Blogs that a series has found and follows from then on",
+    ["series"],
+    registry=registry,
+)
+series_open = Gauge(
+    "deltawire_series_open_blogs", "Blogs of a series that are being written", ["series"], registry=registry
+)
 subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
 open_transaction = Gauge(
     "deltawire_log_open_transaction_seconds",

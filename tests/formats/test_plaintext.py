@@ -10,6 +10,11 @@ from formats.docs import read_doc, refusal, utc
 from formats.plaintext_docs import DAY, OPENING, bodies, flat, three, times
 
 
+def test_white_space_between_words_and_at_the_ends_of_lines_is_none_of_it() -> None:
+    spaced = DAY.replace(" ", "  ").replace("GMT", "\tGMT").replace("\n", " \r\n ")
+    assert read_doc(spaced) == read_doc(DAY)
+
+
 def test_a_flattened_blog_is_read_whole() -> None:
     reading = read_doc(DAY, fetched_at=utc("2025-03-09T00:00:00"))
     assert (reading.format, reading.coverage) == ("plain-text", "window")

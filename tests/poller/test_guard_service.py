@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,12 @@ def read_so_far() -> float:
 def reader_processes() -> list[int]:
     """The children of this process that read."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in children if b"deltawire.poller.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for pid in children:
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that was killed may go at any moment
+            if b"deltawire.poller.reader" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+    return found
 
 
 async def test_a_bomb_is_one_failed_look_that_says_why_while_others_are_read(
@@ -40,7 +46,7 @@ async def test_a_bomb_is_one_failed_look_that_says_why_while_others_are_read(
         for name in ("sloppy", "healthy"):
             await site.add(name, site.origin.url(f"/{name}"))
             await site.until(has(Document), name)
-        failed = (await site.until(has(Failed), "bomb", seconds=30))[0]
+        failed = (await site.until(has(Failed), "bomb"))[0]
         pids = reader_processes()
         assert pids
     assert isinstance(failed, Failed)

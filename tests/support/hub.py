@@ -6,7 +6,7 @@
         status = await hub.deliver(subscription, b"...")
 
 ``lease`` is what it grants as hub.lease_seconds; ``answers`` are (status, headers) of the next requests before it works
-again; ``verifies`` whether it verifies what it has accepted.
+again; ``verifies`` whether it verifies what it has accepted. With a ``context`` it is asked over TLS.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import ssl
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -40,7 +41,8 @@ class Form(NamedTuple):
 class Hub:
     """``requests`` are all that came; ``agreed`` those whose verification was echoed."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self.requests: list[Form] = []
         self.agreed: list[Form] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
@@ -56,8 +58,8 @@ class Hub:
         app.router.add_post("/{path:.*}", self._take)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/hub"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._context).start()
+        self.url = f"http{'s' if self._context else ''}://127.0.0.1:{self._runner.addresses[0][1]}/hub"
         self._session = aiohttp.ClientSession()
         return self
 
@@ -98,7 +100,7 @@ class Hub:
         def those() -> list[Form]:
             return [form for form in forms if form.fields["hub.mode"] == mode]
 
-        async with asyncio.timeout(10), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: len(those()) >= count)
         return those()[count - 1]
 

@@ -50,6 +50,8 @@ def changes(old: Entry, new: Entry, cells: int = words.MATRIX_LIMIT) -> tuple[Ch
 
 
 def same_texts(old: Entry, new: Entry) -> bool:
+    if old is new:
+        return True
     return (old.title, old.content_text, old.content_html) == (new.title, new.content_text, new.content_html)
 
 

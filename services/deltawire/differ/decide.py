@@ -163,7 +163,7 @@ def _document(state: FeedState, known: Mapping[str, Known], look: Document, poli
             feed_changes += (_feed_change("started", look.fetched_at, "reopened"),)
         if freshness.facts(state.meta) != freshness.facts(reading.feed):
             past, turned = freshness.replaced(past, freshness.facts(state.meta)), state.looks
-        entries.next_sight(reading, shown, verdict, reparsed=state.reader not in (None, reader))
+        entries.next_sight(reading, shown, verdict, covers, reparsed=state.reader not in (None, reader))
     accepted = (_note(look, verdict.code, verdict.reason),) if verdict.outcome == "reversal" else ()
     odd = () if {n.form for n in newcomers} <= {n.form for n in state.newcomers} else (_odd(look, left_out, stays),)
     last: tuple[FeedChange, ...] = ()

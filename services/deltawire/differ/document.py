@@ -66,8 +66,13 @@ class EntryPass:
             self._create(entry, backfill=True, reparsed=False)
         self.order = tuple(e.id for e in shown)
 
-    def next_sight(self, reading: Reading, shown: Sequence[Entry], verdict: Verdict, *, reparsed: bool) -> None:
-        """Compare with what is known, oldest first. ``reparsed``: the last look was read by another reader."""
+    def next_sight(
+        self, reading: Reading, shown: Sequence[Entry], verdict: Verdict, covers: freshness.Covers, *, reparsed: bool
+    ) -> None:
+        """Compare with what is known, oldest first.
+
+        ``covers`` says which entries the document should show. ``reparsed``: the last look was read by another reader.
+        """
         self._verdict = verdict
         edited = sum((k := self._known.get(e.id)) is not None and not same_texts(k.entry, e) for e in shown)
         self._cells = words.MATRIX_LIMIT * DIFFS // max(DIFFS, edited * len(TEXTS))
@@ -75,17 +80,16 @@ class EntryPass:
             known = self._known.get(entry.id)
             if known is None:
                 self._create(entry, backfill=self._before_horizon(entry), reparsed=reparsed)
-            else:
+            elif not _stands(known, entry):
                 self._meet(known, entry, reparsed=reparsed)
         expected = self._expected()
         for known in expected:
             if known.entry.id in self.withdrawn:
                 self._remove(known, "tombstone", looks=1)
         ids = {e.id for e in shown} | self.withdrawn
-        range_ = coverage.Range(reading, shown, self._state.order)
         for known in expected:
             if known.entry.id not in ids:
-                self._miss(known, reading, covered=range_.covers(known.entry, left=known.status == "left"))
+                self._miss(known, reading, covered=covers(known.entry, left=known.status == "left"))
         if reading.coverage == "delta":
             self.order = coverage.merged(self._state.order, self._existing(), shown)
         else:
@@ -131,7 +135,8 @@ class EntryPass:
             self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
         self._unstated = reading.unstated
-        return self._sifted(reading, tuple(self._completed(entry, reading.unstated) for entry in matching.entries))
+        shown = unstated.dated(self._known, matching.entries)
+        return self._sifted(reading, tuple(self._completed(entry, reading.unstated) for entry in shown))
 
     def _sifted(self, reading: Reading, shown: Sequence[Entry]) -> tuple[Entry, ...]:
         """The entries without the noise that was learned. What they show of it is remembered of refused copies too."""
@@ -147,13 +152,7 @@ class EntryPass:
 
     def _completed(self, entry: Entry, fields: Sequence[str]) -> Entry:
         known = self._known.get(entry.id)
-        return entry if known is None else unstated.carried(known, self._dated(known, entry), fields)
-
-    def _dated(self, known: Known, entry: Entry) -> Entry:
-        """The entry at the time that was inferred first: a clock time without a date has another later."""
-        if {entry.published_precision, known.entry.published_precision} != {"inferred"}:
-            return entry
-        return replace(entry, published_at=known.entry.published_at)
+        return entry if known is None else unstated.carried(known, entry, fields)
 
     def _before_horizon(self, entry: Entry) -> bool:
         horizon = self._state.horizon
@@ -172,8 +171,6 @@ class EntryPass:
         self._emit(change, Known(entry=entry, revision=1, born=looks, turned=looks, unstated=self._unstated or ()))
 
     def _meet(self, known: Known, entry: Entry, *, reparsed: bool) -> None:
-        if _stands(known, entry):
-            return
         if known.status == "removed":
             change = EntryChange(
                 kind="restored", entry=entry, revision=known.revision + 1, not_before=self._state.fetched_at

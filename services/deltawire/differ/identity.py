@@ -83,6 +83,9 @@ def match(
         ids = replace(ids, positional=True)
     keys = source_ids.Keys(known, entries, ids)
     found = _native(keys, known, entries)
+    entries = list(entries)
+    for place, i in found.items():
+        entries[place] = _remembered(known[i], replace(entries[place], id=i))
     pairs = [(known[i], entries[p]) for p, i in found.items()]
     if not ids.positional and source_ids.shifted(pairs, known.values(), entries):
         ids = replace(ids, positional=True)
@@ -147,9 +150,16 @@ def _named(
             basis = _basis(entry, native=lasting and keys.of_shown[place] is not None)
             entry_id, tried[basis] = _unused(basis, taken, tried.get(basis, 1))
             taken.add(entry_id)
-        entry = replace(entry, id=entry_id)
-        named.append(entry if lasting else _addressed(entry, known.get(entry_id), moving=moving))
+        before = known.get(entry_id)
+        if entry.id != entry_id:
+            entry = _remembered(before, replace(entry, id=entry_id))
+        named.append(entry if lasting else _remembered(before, _addressed(entry, before, moving=moving)))
     return tuple(named)
+
+
+def _remembered(known: Known | None, entry: Entry) -> Entry:
+    """The entry as the very object that is known, where it stands: no later comparison of the two looks into them."""
+    return known.entry if known is not None and known.entry == entry else entry
 
 
 def _addressed(entry: Entry, known: Known | None, *, moving: bool) -> Entry:

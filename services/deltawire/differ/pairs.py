@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from deltawire.differ.likeness import UNLIKE, Sketch, Sketches, figure, similarity
@@ -16,6 +17,9 @@ PAIRS_LIMIT = 40_000
 
 Beyond it an entry is compared with those of its own time and text, and of these with the nearest in the order.
 """
+
+_Between = tuple[str | None, str | None]
+"""The nearest ids above and below that are found."""
 
 Times = Literal["same", "unknown", "differ"]
 _SURE = 1.6
@@ -43,10 +47,9 @@ class Pairs:
     ) -> None:
         self._candidates = candidates
         self._entries = entries
+        self._anchors = anchors
+        self._order = order
         self._trust = trust
-        self._shown_between = _neighbours([anchors.get(place) for place in range(len(entries))])
-        found = set(anchors.values())
-        self._known_between = dict(zip(order, _neighbours([i if i in found else None for i in order]), strict=True))
         self._oldest = None if whole else min((e.published_at for e in entries if e.published_at), default=None)
         self._sketches = Sketches()
         self._drawn: dict[int | str, Sketch] = {}
@@ -59,7 +62,7 @@ class Pairs:
         texts = {place: text(self._entries[place]) for place in places}
         # Most known entries have left the document long ago: the first line alone says that their text is another.
         first_lines = {shown.partition("\n")[0] for shown in texts.values()}
-        rank = {i: n for n, i in enumerate(self._known_between)}
+        rank = {i: n for n, i in enumerate(self._order)}
         for entry_id, known in sorted(self._candidates.items(), key=lambda c: rank.get(c[0], len(rank))):
             by_time.setdefault(known.entry.published_at, []).append(entry_id)
             if (known.entry.title or "").partition("\n")[0] in first_lines:
@@ -150,13 +153,23 @@ class Pairs:
         was_above, was_below = self._known_between.get(entry_id, (None, None))
         return (above is not None and above == was_above) + (below is not None and below == was_below)
 
+    @cached_property
+    def _shown_between(self) -> list[_Between]:
+        return _neighbours([self._anchors.get(place) for place in range(len(self._entries))])
+
+    @cached_property
+    def _known_between(self) -> dict[str, _Between]:
+        found = set(self._anchors.values())
+        line = _neighbours([i if i in found else None for i in self._order])
+        return dict(zip(self._order, line, strict=True))
+
     def _sketch(self, key: int | str, entry: Entry) -> Sketch:
         if key not in self._drawn:
             self._drawn[key] = self._sketches.of(entry)
         return self._drawn[key]
 
 
-def _neighbours(line: Sequence[str | None]) -> list[tuple[str | None, str | None]]:
+def _neighbours(line: Sequence[str | None]) -> list[_Between]:
     """For each place of the line the nearest id above it and below it."""
     above: list[str | None] = []
     below: list[str | None] = []

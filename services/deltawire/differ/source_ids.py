@@ -52,7 +52,7 @@ def text(entry: Entry) -> str:
 
 def reworded(old: Entry, new: Entry) -> bool:
     """Whether an editor was at work: figures alone may be counters and ages, which prove nothing of ids."""
-    if (old.title, old.content_text) == (new.title, new.content_text):
+    if old is new or (old.title, old.content_text) == (new.title, new.content_text):
         return False
     before, after = text(old), text(new)
     return before != after and _FIGURES.sub("", before) != _FIGURES.sub("", after)
@@ -75,12 +75,12 @@ class Keys:
         shown = [None if ids.positional else self._key(entry.source_id) for entry in entries]
         held = {i: None if ids.positional else self._key(current(k)) for i, k in known.items()}
         asked = Counter(shown)
-        counts = Counter(asked)
-        counts |= Counter(held.values())
-        alive = Counter(key for i, key in held.items() if known[i].status != "removed")
+        counted = [*asked.items(), *Counter(held.values()).items()]
+        several = {key for key, count in counted if count > 1 and key is not None}
+        alive = Counter(key for i, key in held.items() if key in several and known[i].status != "removed")
         # What was withdrawn may have left its id to another: it does not take part then.
-        handed_on = {key for key, count in alive.items() if count == 1 < counts[key] and asked[key] < 2}
-        several = {key for key, count in counts.items() if key is not None and count > 1} - handed_on
+        handed_on = {key for key, count in alive.items() if count == 1 and asked[key] < 2}
+        several -= handed_on
         self.repeated = frozenset(several)
         self.of_shown = [None if key in several else key for key in shown]
         self.of_known = {
@@ -103,12 +103,17 @@ def counts_from_the_top(entries: Sequence[Entry]) -> bool:
     """Whether the ids number the entries with the newest first: the next new entry would get the number of this one."""
     if len(entries) < COUNTING:
         return False
-    matches = [_NUMBERED.fullmatch(entry.source_id or "") for entry in entries]
-    if not all(matches):
+    numbered = (_numbered(entry) for entry in entries)
+    top = next(numbered)
+    if top is None or top[1] not in (0, 1):
         return False
-    numbered = [(match[1], int(match[2])) for match in matches if match]
-    prefix, first = numbered[0]
-    return first in (0, 1) and numbered == [(prefix, first + place) for place in range(len(numbered))]
+    prefix, first = top
+    return all(found == (prefix, number) for number, found in enumerate(numbered, first + 1))
+
+
+def _numbered(entry: Entry) -> tuple[str, int] | None:
+    match = _NUMBERED.fullmatch(entry.source_id or "")
+    return match and (match[1], int(match[2]))
 
 
 def shifted(pairs: Iterable[tuple[Known, Entry]], known: Iterable[Known], entries: Sequence[Entry]) -> bool:

@@ -30,6 +30,7 @@ _OPENING = 300
 _ALIKE = 60.0
 # Entries of one identity and one time that a further one is compared with: all of them would be quadratic.
 _COMPARED = 8
+_CROWD = 3
 
 
 def source_id(value: object) -> str | None:
@@ -244,14 +245,15 @@ def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[En
         return list(entries)
     kept: list[Entry] = []
     index: dict[object, list[int]] = {}
+    worthless = _shared_by_many(entries)
     for entry in entries:
         if entry.source_id is None:
             kept.append(entry)
             continue
-        identity, words = (entry.source_id,), entry.content_text or entry.title or ""
+        identity, words = (entry.source_id,), _words(entry)
         exact, timed = (entry.source_id, words), (entry.source_id, entry.published_at)
         known = list(index.get(exact, ())) if words else []
-        if entry.published_at is not None:
+        if entry.published_at is not None and entry.source_id not in worthless:
             known += (place for place in index.get(timed, ()) if _alike(words, kept[place]))
         same = next(iter(known), None)
         if identity in index and (same is None or entry != kept[same]):
@@ -268,8 +270,23 @@ def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[En
     return kept
 
 
+def _shared_by_many(entries: Sequence[Entry]) -> set[str]:
+    """The identities that stand on several entries of which no two have most words in common."""
+    apart: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.source_id is not None:
+            others = apart.setdefault(entry.source_id, [])
+            if len(others) < _CROWD and not any(_alike(_words(entry), other) for other in others):
+                others.append(entry)
+    return {identity for identity, others in apart.items() if len(others) == _CROWD}
+
+
+def _words(entry: Entry) -> str:
+    return entry.content_text or entry.title or ""
+
+
 def _alike(words: str, known: Entry) -> bool:
-    return fuzz.ratio(words[:_OPENING], (known.content_text or known.title or "")[:_OPENING]) >= _ALIKE
+    return fuzz.ratio(words[:_OPENING], _words(known)[:_OPENING]) >= _ALIKE
 
 
 def _is_newer(entry: Entry, known: Entry) -> bool:

@@ -134,6 +134,7 @@ class _Watch:
             except Exception as error:
                 # A defect of ours in one series must neither stop the others nor ask its page again and again.
                 pause = max(LONGEST_PAUSE, self._series.interval)
+                telemetry.series_looks.labels("defect").inc()
                 self._log.warning(
                     "series.defect", outcome="retry", detail=str(error)[:200], next_s=pause, exc_info=error
                 )
@@ -156,23 +157,29 @@ class _Watch:
                 asked = Validators() if whole else self._validators
                 outcome = await fetch(poller.session, poller.config.fetch, url, asked, clock=poller.clock)
         if isinstance(outcome, Failure):
+            telemetry.series_looks.labels(outcome.cause).inc()
             return await self._failed(outcome, now)
+        looked = "unchanged"
         if outcome.status == 200:
             raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=now)
             try:
                 found = await self._links(raw)
             except Unreadable as error:
+                telemetry.series_looks.labels(error.code).inc()
                 return await self._failed(Failure(cause=error.code, detail=str(error)), now)
             if self._is_page and (refusal := await poller.robots.refusal(url)):
+                telemetry.series_looks.labels(refusal.cause).inc()
                 return await self._failed(refusal, now)
             listed, matching = await asyncio.to_thread(candidates, found, self._matches, outcome.url)
             held = await self._take(listed, matching, len(found), now)
             # Those that wait have to be listed again.
             self._validators = Validators() if held else outcome.validators
             self._whole_at = loop.time()
+            looked = "ok" if matching else "no-match"
         elif self._attempts:
             await self._note("ok", None, now)
         self._attempts = 0
+        telemetry.series_looks.labels(looked).inc()
         return max(self._series.interval, min(outcome.fresh_for or 0.0, LONGEST_FRESH))
 
     async def _links(self, raw: Raw) -> list[links.Found]:
@@ -185,6 +192,8 @@ class _Watch:
             raise Unreadable(
                 "too-large", f"what lists the blogs has {len(raw.body)} bytes; at most {MAX_BYTES} are read"
             )
+        if not raw.body.strip():
+            raise Unreadable("empty", "what lists the blogs is empty: the server sent no content")
         self._is_page = is_markup(raw.body) and not registry.FORMATS["rss"].claims(raw)
         if self._is_page:
             return await asyncio.to_thread(links.of_page, raw)
@@ -259,6 +268,7 @@ class _Watch:
     def _report(self, decision: Decision, matching: int) -> None:
         for feed in decision.feeds:
             if feed.id in decision.added:
+                telemetry.series_found.labels(self._series.id).inc()
                 self._log.info("series.found", feed=feed.id, url=telemetry.redact(feed.url), continues=feed.continues)
             elif feed.paused:
                 self._log.info("series.rested", feed=feed.id)
