@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from deltawire import config_rules, net, variables
+from deltawire.clock import Clock, utc_now
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
 from deltawire.poller import headers
@@ -39,12 +40,6 @@ _WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
 """The total deadline is that of ``fetch``, with all redirects; a second one for each request costs a timer."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class FetchRefused(Exception):
