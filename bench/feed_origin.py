@@ -219,10 +219,20 @@ class Origin:
     def url(self, feed: int, kind: str = "feed") -> str:
         return f"{self._scheme}://{address(feed % self._hosts)}:{self._port}/{kind}/{feed}"
 
+    def cpu(self) -> float:
+        """Seconds of CPU time so far."""
+        return cpu_of(self._process.pid)
+
     def ask(self, said: str) -> Any:
         """Set a mode, or get what is told of the feeds."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._control}/={said.replace(' ', '%20')}") as response:
             return json.load(response)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def address(host: int) -> str:

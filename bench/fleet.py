@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from feed_origin import Origin, Site
+from feed_origin import Origin, Site, cpu_of
 
 from deltawire.log.engines import open_log
 from deltawire.log.port import snapshot
@@ -34,6 +34,19 @@ GENERATION = "g"
 class Sample(NamedTuple):
     at: float
     memory: float
+
+
+class Ending(NamedTuple):
+    """The last version of each feed, when each was asked, those that were left alone, and what is wrong in the log."""
+
+    versions: list[int]
+    asked: list[list[float]]
+    forgotten: list[int]
+    mistakes: list[str]
+
+    def told(self) -> str:
+        counts = f"forgotten feeds: {len(self.forgotten)}; events that are wrong: {len(self.mistakes)}"
+        return "\n  ".join([f"{counts}; load {os.getloadavg()[0]:.1f}", *self.mistakes[:5]])
 
 
 class Fleet:
@@ -79,7 +92,22 @@ class Fleet:
             time.sleep(min(2.0, max(0.0, end - now)))
             if self._process.poll() is not None:
                 raise SystemExit(f"deltawire ended: {(self._folder / 'stderr').read_text()[-2000:]}")
-            self.memory.append(Sample(now, sum(map(_resident, _family(self._process.pid)))))
+            self.memory.append(Sample(now, self.resident()))
+
+    def ready(self) -> None:
+        """Wait until it answers; by then few feeds were looked at."""
+        for _ in range(600):
+            try:
+                self.lateness()
+            except OSError:
+                self.rest(0.1)
+            else:
+                return
+        raise SystemExit("deltawire did not start within a minute")
+
+    def resident(self) -> float:
+        """MiB of memory, its readers' included."""
+        return sum(map(_resident, _family(self._process.pid)))
 
     def lateness(self) -> dict[float, float]:
         """Looks so far by how late they were at most, in seconds."""
@@ -90,13 +118,19 @@ class Fleet:
 
     def cpu(self) -> float:
         """Seconds of CPU time so far, without its readers."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self._process.pid)
 
-    def add(self, urls: Iterable[str], interval: float) -> None:
-        """Follow some more, of which no events are expected."""
+    def others(self, urls: Iterable[str], interval: float, *, paused: bool = False) -> None:
+        """Follow some more, of which no events are expected; or pause them all."""
         feeds = [
-            Feed(id=f"other-{n}", url=url, min_interval=interval, max_interval=interval, generation=GENERATION)
+            Feed(
+                id=f"other-{n}",
+                url=url,
+                min_interval=interval,
+                max_interval=interval,
+                paused=paused,
+                generation=GENERATION,
+            )
             for n, url in enumerate(urls)
         ]
 
@@ -140,6 +174,16 @@ async def _mistakes(url: str, site: Site, versions: Sequence[int]) -> list[str]:
         if got != right:
             found.append(f"feed-{number} at version {version}: missing {right - got}, too many {got - right}")
     return found
+
+
+def wind_up(fleet: Fleet, origin: Origin, site: Site, interval: float) -> Ending:
+    """Let the feeds stand still, wait until each was asked once more, stop the process and check what it wrote."""
+    origin.ask("304")
+    versions = origin.ask("versions")
+    fleet.rest(interval + 5)
+    asked, until = origin.ask("asked"), time.monotonic()
+    fleet.stop()
+    return Ending(versions, asked, forgotten(asked, interval, until), fleet.mistakes(site, versions))
 
 
 def share_within(before: dict[float, float], after: dict[float, float], seconds: float) -> float:

@@ -4,7 +4,7 @@
 
 The origin, a process beside it on the same cores, is asked for each feed every 30 seconds. Each feed changes at a time
 of its own (one entry new, one edited), every ten minutes on average, and answers 304 between. The time that is measured
-begins when every feed was read once; feeds start 50 a second. At the end the feeds stand still, and the events in the
+begins when every feed was read once; feeds start 25 a second. At the end the feeds stand still, and the events in the
 log are compared with what the origin showed. The status is 1 if one is wrong or missing, if a feed was left alone for
 two intervals, or if memory grew by more than a tenth in the second half.
 """
@@ -12,16 +12,17 @@ two intervals, or if memory grew by more than a tenth in the second half.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from feed_origin import Origin, Site
-from fleet import Fleet, delays, forgotten, percentile, share_within, wait_for_all
+from fleet import Fleet, delays, percentile, share_within, wait_for_all, wind_up
 
 GROWTH = 1.1
+SETTLED = 5.0
+"""Seconds after the last first sight in which its events are written."""
 
 
 def main() -> None:
@@ -42,34 +43,36 @@ def main() -> None:
         origin.ask("by the clock")
         urls = [origin.url(n) for n in range(options.feeds)]
         with Fleet(Path(name).resolve(), urls, options.interval) as fleet:
+            fleet.ready()
+            empty, cpu, asked = fleet.resident(), fleet.cpu(), time.monotonic()
             wait_for_all(fleet, origin)
+            starting, cpu = time.monotonic() - asked, fleet.cpu() - cpu
+            print(f"{options.feeds} feeds of {options.entries} entries on {hosts} hosts, every {options.interval:g} s")
+            print(f"all read once after {starting:.0f} s; CPU {cpu / options.feeds * 1e3:.1f} ms each", flush=True)
+            fleet.rest(SETTLED)
             before, began, cpu, first = fleet.lateness(), time.monotonic(), fleet.cpu(), origin.ask("versions")
+            served = origin.cpu()
             fleet.rest(options.seconds)
-            after, ended, cpu = fleet.lateness(), time.monotonic(), fleet.cpu() - cpu
-            origin.ask("304")
-            versions = origin.ask("versions")
-            fleet.rest(options.interval + 5)
-            asked, until = origin.ask("asked"), time.monotonic()
-            fleet.stop()
-            mistakes = fleet.mistakes(site, versions)
-    waits = delays(asked, options.interval, began, ended)
-    left = forgotten(asked, options.interval, until)
+            after, ended, cpu, served = fleet.lateness(), time.monotonic(), fleet.cpu() - cpu, origin.cpu() - served
+            ending = wind_up(fleet, origin, site, options.interval)
+    waits = delays(ending.asked, options.interval, began, ended)
     memory = [sample.memory for sample in fleet.memory if began <= sample.at <= ended]
     half = len(memory) // 2
     looks = after[float("inf")] - before[float("inf")]
-    print(f"{options.feeds} feeds of {options.entries} entries on {hosts} hosts, every {options.interval:g} s")
-    changes = sum(versions) - sum(first)
+    changes, cores = sum(ending.versions) - sum(first), (cpu / (ended - began), served / (ended - began))
     print(f"{looks:,.0f} looks in {ended - began:.0f} s, {changes:,} changes; CPU {cpu / looks * 1e3:.2f} ms each")
+    print(f"  {cores[0]:.2f} of a core, the origin {cores[1]:.2f}")
     for bound in (0.05, 0.1, 0.25, 0.5, 1.0):
         print(f"  at most {bound:4g} s late: {100 * share_within(before, after, bound):7.3f} %")
+    p99 = next(bound for bound in before if share_within(before, after, bound) >= 0.99)
     told = ", ".join(f"p{share} {percentile(waits, share):.3f} s" for share in (50, 99))
+    print(f"  p99 of the lateness: at most {p99:g} s")
     print(f"  beyond the interval, by the origin: {told}, most {max(waits):.3f} s")
+    each = (memory[0] - empty) / options.feeds * 1024
     peaks = f"{max(memory[:half]):.0f} at most in the first half, {max(memory[half:]):.0f} in the second"
-    print(f"memory: {memory[0]:.0f} MiB at first, {peaks}")
-    print(f"forgotten feeds: {len(left)}; events that are wrong: {len(mistakes)}; load {os.getloadavg()[0]:.1f}")
-    for mistake in mistakes[:5]:
-        print(" ", mistake)
-    if mistakes or left or max(memory[half:]) > GROWTH * max(memory[:half]):
+    print(f"memory: {empty:.0f} MiB without feeds, {memory[0]:.0f} with them, {each:.0f} KiB each; {peaks}")
+    print(ending.told())
+    if ending.mistakes or ending.forgotten or max(memory[half:]) > GROWTH * max(memory[:half]):
         sys.exit(1)
 
 

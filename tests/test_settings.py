@@ -211,9 +211,34 @@ secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
     assert [warning.partition(";")[0] for warning in found] == [
         "F:8: rules[0]: rule all has no condition: every entry that is new or edited raises an alert",
         "F:12: rules[1].feeds: 'nosuch' is no feed or series of this configuration",
-        "F:18: channels[0].url: is an address of this machine or of a private network, which is refused",
+        "F:18: channels[0].url: is a loopback address, which is refused",
     ]
     assert len(loaded(tmp_path, f"{text}[fetch]\nallow_private_networks = true\n").warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "by_default", "if_allowed"),
+    [
+        ("hooks.localhost", "a loopback address", None),
+        ("100.64.0.1", "a private address", None),
+        ("169.254.169.254", "a link-local address", "such addresses are never connected to"),
+        ("desk.example", None, None),
+    ],
+)
+def test_a_webhook_to_an_address_that_is_refused_is_told_with_its_mend(
+    tmp_path: Path, host: str, by_default: str | None, if_allowed: str | None
+) -> None:
+    text = f"""\
+[[channels]]
+id = "desk"
+url = "http://{host}/hook"
+secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+"""
+    mend = if_allowed or "set [fetch] allow_private_networks = true if that is meant"
+    wanted = [f"channels[0].url: is {by_default}, which is refused; {mend}"] if by_default else []
+    assert [warning.message for warning in loaded(tmp_path, text).warnings] == wanted
+    allowed = loaded(tmp_path, f"{text}[fetch]\nallow_private_networks = true\n").warnings
+    assert [warning.message for warning in allowed] == (wanted if if_allowed else [])
 
 
 def test_the_environment_wins_and_is_named_as_the_origin(tmp_path: Path) -> None:

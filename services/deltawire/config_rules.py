@@ -7,11 +7,10 @@ import binascii
 import math
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from deltawire import patterns
-from deltawire.config import ChannelConfig, Config, FeedConfig, RuleConfig, SeriesConfig
+from deltawire import networks, patterns
+from deltawire.config import ChannelConfig, Config, FeedConfig, FetchConfig, RuleConfig, SeriesConfig
 from deltawire.model import LONGEST_INTERVAL_S
 from deltawire.toml_lines import Path
 
@@ -57,17 +56,20 @@ def warnings(config: Config) -> Found:
                 named = f"{name!r} is no feed or series of this configuration; known: {', '.join(known) or 'none'}"
                 yield ("rules", index, "feeds"), f"{named}. It is right only for one that deltawire feeds add names so"
     for index, channel in enumerate(config.channels):
-        if channel.type == "webhook" and not config.fetch.allow_private_networks and _is_private(channel.url or ""):
-            message = "is an address of this machine or of a private network, which is refused"
-            yield ("channels", index, "url"), f"{message}; set [fetch] allow_private_networks = true if it is meant"
+        kind = _refused(channel.url or "", config.fetch) if channel.type == "webhook" else None
+        if kind is not None:
+            message = f"is {networks.described(kind)}, which is refused; {networks.mend(kind)}"
+            yield ("channels", index, "url"), message
 
 
-def _is_private(url: str) -> bool:
+def _refused(url: str, fetch: FetchConfig) -> networks.Kind | None:
+    """What keeps the address from being connected to, as far as it says so by itself."""
     try:
         host = urlsplit(url).hostname or ""
-        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_private
+        is_local = host == "localhost" or host.endswith(".localhost")
+        return networks.refused("127.0.0.1" if is_local else host, allow_private_networks=fetch.allow_private_networks)
     except ValueError:
-        return False
+        return None
 
 
 def url_mistake(url: str) -> str | None:

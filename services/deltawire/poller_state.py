@@ -68,10 +68,11 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A subscription to what a document offers by WebSub (W3C REC, 23 January 2018).
 
-    ``callback`` is where the hub is to deliver, an address that nobody can guess; ``secret`` signs what it delivers.
-    Both are told to the hub only. ``since`` is when the offer was seen, ``asked_at`` when the hub was last asked,
-    ``attempts`` how often without a confirmation; ``due`` is when to ask it (again). ``lease_until`` is until when the
-    hub has confirmed to deliver. ``proven`` says that the last change was announced by a delivery.
+    ``callback`` is where the hub is to deliver, an address that nobody can guess; ``secret`` signs what it delivers,
+    if it is asked over https. Both are told to the hub only. ``since`` is when the offer was seen, ``asked_at`` when
+    the hub was last asked, ``attempts`` how often without a confirmation; ``due`` is when to ask it (again).
+    ``lease_until`` is until when the hub has confirmed to deliver. ``proven`` says that the last change was announced
+    by a delivery.
     """
 
     hub: str

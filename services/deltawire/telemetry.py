@@ -19,6 +19,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
+from deltawire.events import rfc3339
+
 registry = CollectorRegistry()
 
 polls = Counter("deltawire_polls", "Looks at feeds, by outcome", ["outcome"], registry=registry)
@@ -83,6 +85,21 @@ websub = Counter(
     "WebSub: what was asked of hubs and what came from them, by outcome",
     ["outcome"],
     registry=registry,
+)
+series_looks = Counter(
+    "deltawire_series_looks",
+    "Looks at the pages of series, by outcome: ok, unchanged, no-match, defect, or why they failed",
+    ["outcome"],
+    registry=registry,
+)
+series_found = Counter(
+    "deltawire_series_blogs_found",
+    "Blogs that a series has found and follows from then on",
+    ["series"],
+    registry=registry,
+)
+series_open = Gauge(
+    "deltawire_series_open_blogs", "Blogs of a series that are being written", ["series"], registry=registry
 )
 subscribers = Gauge("deltawire_stream_subscribers", "Open event streams", registry=registry)
 open_transaction = Gauge(
@@ -177,7 +194,7 @@ def _times_as_rfc3339(_: object, __: str, fields: EventDict) -> EventDict:
 
 def _shown(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     if isinstance(value, list | tuple):
         return [_shown(part) for part in value]
     if isinstance(value, dict):

@@ -169,7 +169,7 @@ async def test_a_hanging_endpoint_does_not_delay_another(
             running(courier(store, session, receiver, clock).run()),
         ):
             await stuck.count(1)
-            await receiver.count(20, seconds=5)
+            await receiver.count(20)
 
             async def delivered() -> bool:
                 return await store.backlog() == {"stuck": 20}
@@ -218,7 +218,7 @@ async def test_a_new_alert_is_delivered_at_once_when_the_courier_is_woken(
         await sleeping.wait()
         await owe(store, ("desk",))
         desk.wake.set()
-        await receiver.count(1, seconds=5)
+        await receiver.count(1)
 
 
 async def test_an_alert_that_cannot_be_sent_does_not_stop_the_others(store: Store) -> None:

@@ -27,7 +27,7 @@ async def test_a_blown_fuse_stops_alerting_with_nothing_of_the_batch_stored(
     rule = RuleConfig(id="fire", any=("fire",))
     limits = DeadLettersConfig(max_consecutive=2)
     with pytest.raises(FuseBlown, match="3 records in a row"):
-        await asyncio.wait_for(service.run(log, TOPICS, store, [rule], [], session, limits=limits), 10)
+        await asyncio.wait_for(service.run(log, TOPICS, store, [rule], [], session, limits=limits), 60)
     assert await store.positions("alerting") == {0: 0}
     assert await store.alerts() == []
     assert [r async for r in snapshot(log, TOPICS.dead_letters)] == []

@@ -53,8 +53,14 @@ async def test_on_a_new_store_alerts_of_events_older_than_an_hour_are_stored_but
     store = await engine.open()
     await log.append(fires(timedelta(days=2), timedelta(minutes=61), timedelta(minutes=59)))
     with capture_logs() as lines:
+
+        async def told() -> bool:
+            # After the store has them.
+            return any(line["event"] == "alerting.past_not_sent" for line in lines)
+
         async with running(service.run(log, topics, store, [FIRE], [desk], session, clock=lambda: NOW)):
             await becomes(store, {"e1": [], "e2": [], "e3": ["delivered"]})
+            await eventually(told)
     assert [post.data["entry"]["id"] for post in receiver.received] == ["e3"]
     (line,) = [line for line in lines if line["event"] == "alerting.past_not_sent"]
     assert (line["alerts"], line["log_level"]) == (2, "info")

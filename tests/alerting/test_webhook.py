@@ -14,6 +14,7 @@ from deltawire import net
 from deltawire.alerting import webhook
 from deltawire.alerting.payload import make_alert
 from deltawire.alerting.rules import subject
+from deltawire.clock import utc_now
 from deltawire.config import FetchConfig
 from deltawire.store.port import Alert
 from support.receiver import Receiver
@@ -21,10 +22,6 @@ from support.samples import entry_event
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 KEY = webhook.signing_key(SECRET)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def an_alert() -> Alert:

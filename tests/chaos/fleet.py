@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -12,8 +13,9 @@ from typing import Any
 
 import orjson
 
-from e2e.deployment import COMMAND, DEADLINE
+from e2e.deployment import COMMAND, DEADLINE, minds_sigterm
 from e2e.services import NAMES
+from support.waiting import eventually
 
 RESTART_AFTER = 0.5
 """Seconds that the supervisor waits before it starts again what ended by itself, as those of operators do."""
@@ -71,6 +73,8 @@ class Member:
             await asyncio.wait({self._keeper})
         if self._process is None or self._process.returncode is not None:
             return None
+        if number == signal.SIGTERM:
+            await eventually(functools.partial(minds_sigterm, self._process.pid))
         await self._send(number)
         return await asyncio.wait_for(self._process.wait(), DEADLINE)
 

@@ -52,7 +52,7 @@ async def flaky_run(folder: Path, seed: int, *, feeds: int = 6, steps: int = 25)
             for _ in range(2):
                 await stack.enter_async_context(running(service.run(recorder.log, TOPICS, "urn:test", Policy())))
                 await stack.enter_async_context(running(storage.run(log, TOPICS, store)))
-            await eventually(caught_up, seconds=90)
+            await eventually(caught_up, seconds=120)
         return await recorder.finish(store, names)
     finally:
         await store.close()

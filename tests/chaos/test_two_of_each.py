@@ -39,7 +39,10 @@ LOOKS = 5
 """Looks at a state before the next: one may be lost when its feed changes hands, and one may come too late."""
 
 BACK_WITHIN = 30.0
-"""Seconds after everything was healed until all of it has done its work again."""
+"""Seconds after everything was healed until all of it has done its work again, on a machine that does nothing else."""
+
+PATIENCE = 150.0
+"""The same where other tests run beside."""
 
 CHAOS_S = float(os.environ.get("DELTAWIRE_CHAOS_S") or 600)
 
@@ -60,12 +63,14 @@ class Town:
         log: KafkaLog,
         topics: Topics,
         engine: PostgresEngine,
+        back_within: float,
     ) -> None:
         self.truth = truth
         self.members = members
         self.log = log
         self.topics = topics
         self.engine = engine
+        self.back_within = back_within
         self.recorder = Recorder(log, topics)
         self.steady = asyncio.Event()
         self.entry_events: Counter[str] = Counter()
@@ -92,7 +97,7 @@ class Town:
         async def gone() -> bool:
             return all(len(publisher.steps) >= before[name] + steps for name, publisher in self.truth.items())
 
-        await eventually(gone, seconds=60)
+        await eventually(gone, seconds=120)
 
     async def witness(self) -> None:
         """Read every event as it comes, through every restart of the broker."""
@@ -177,7 +182,7 @@ class Town:
         """Wait until nothing is lacking; fails when that takes too long."""
         while what := await lacking():
             took = time.monotonic() - healed
-            assert took < BACK_WITHIN, f"{kind} is not back to work after {took:.0f} s: {what}"
+            assert took < self.back_within, f"{kind} is not back to work after {took:.0f} s: {what}"
             await asyncio.sleep(0.1)
         self.worst[kind] = max(self.worst.get(kind, 0.0), time.monotonic() - healed)
 
@@ -228,12 +233,12 @@ def configuration(config: str, broker: Broker, kafka: KafkaConfig, engine: Postg
 
 @asynccontextmanager
 async def town(
-    folder: Path, postgres: PostgresServer, seed: int, *, each: int, interval: float
+    folder: Path, postgres: PostgresServer, seed: int, *, each: int, interval: float, back_within: float
 ) -> AsyncIterator[tuple[Town, Broker]]:
     """Everything running and publishing."""
     broker = Broker(folder / "kafka", heap="384m")
     truth = publishers(seed, each)
-    kafka = settings(partitions=4)
+    kafka = settings(partitions=4, timeout=KafkaConfig().timeout)
     topics = Topics(kafka.topic_prefix)
     engine = PostgresEngine(postgres, "deltawire_chaos")
     await engine.clear()
@@ -247,7 +252,7 @@ async def town(
         log = await KafkaLog.open(broker.address, topics, kafka)
         stack.push_async_callback(log.close)
         members = await stack.enter_async_context(fleet(folder))
-        place = Town(truth, members, log, topics, engine)
+        place = Town(truth, members, log, topics, engine, back_within)
         tasks = [asyncio.create_task(place.witness())]
         tasks += [asyncio.create_task(place.publish(publisher)) for publisher in truth.values()]
         try:
@@ -261,16 +266,16 @@ async def town(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         # Pollers go on telling that a page stands still: what is judged must stand still too.
-        await stopped([member for member in members if member.kind == "poller"])
+        await stopped([member for member in members if member.kind == "poller"], back_within / 3)
         await place.judge(folder)
-        await stopped([member for member in members if member.kind != "poller"])
+        await stopped([member for member in members if member.kind != "poller"], back_within / 3)
 
 
-async def stopped(members: Sequence[Member]) -> None:
+async def stopped(members: Sequence[Member], within: float) -> None:
     """All of these stopped, cleanly and in time."""
     started = time.monotonic()
     assert await asyncio.gather(*(member.stop() for member in members)) == [0] * len(members)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < within
 
 
 def ended_by_themselves(members: Sequence[Member]) -> list[str]:
@@ -283,12 +288,12 @@ def ended_by_themselves(members: Sequence[Member]) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 async def test_one_of_each_killed_and_the_broker_killed_leave_no_trace(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:
     rng = random.Random(31)
-    async with town(tmp_path, postgres, 31, each=1, interval=0.1) as (place, broker):
+    async with town(tmp_path, postgres, 31, each=1, interval=0.1, back_within=PATIENCE) as (place, broker):
         nemesis = Nemesis(rng, place.members, broker, postgres, place.unsettle)
         poller, *others = place.members[: len(NAMES)]
         await place.progress(4)
@@ -312,7 +317,7 @@ async def test_for_minutes_anything_fails_at_any_moment(
     with capsys.disabled():
         print(f"\nDELTAWIRE_SEED={seed} DELTAWIRE_CHAOS_S={CHAOS_S:g}; logs and history in {tmp_path}", flush=True)
     rng = random.Random(seed)
-    async with town(tmp_path, postgres, seed, each=2, interval=0.3) as (place, broker):
+    async with town(tmp_path, postgres, seed, each=2, interval=0.3, back_within=BACK_WITHIN) as (place, broker):
         nemesis = Nemesis(rng, place.members, broker, postgres, place.unsettle)
         end = time.monotonic() + CHAOS_S
         try:

@@ -9,9 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from deltawire.differ.decide import decide
-from deltawire.differ.emit import Emission, emit
-from deltawire.differ.state import FeedState, Known, Outcome, Policy
+from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.model import (
     CacheInfo,
@@ -27,6 +25,7 @@ from deltawire.model import (
     Tombstone,
     Unchanged,
 )
+from support.one_feed import OneFeed
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -40,32 +39,22 @@ def entry(name: str, text: str = "", *, minute: int | None = None, **fields: Any
     return Entry(content_text=text, content_html=f"<p>{text}</p>", **fields)
 
 
-class Desk:
+class Desk(OneFeed):
     """A differ with its memory: feed it looks, get events. ``dated``: answers carry an honest Date."""
 
     def __init__(self, policy: Policy | None = None, *, dated: bool = False) -> None:
-        self.policy = policy or Policy()
+        super().__init__(policy)
         self.dated = dated
-        self.state: FeedState | None = None
-        self.known: dict[str, Known] = {}
         self.events: list[Event] = []
-        self.outcome: Outcome | None = None
         self.tick = 0
         self.generation = "g1"
         self.links: dict[str, Any] = {}
         self.digest = ""
 
     def look(self, observation: Observation) -> list[Event]:
-        self.outcome = decide(self.state, dict(self.known), observation, self.policy)
-        emission: Emission = emit(self.state, self.outcome, observation, "urn:test")
-        self.state = emission.state
-        for entry_id, known in emission.entries.items():
-            if known is None:
-                self.known.pop(entry_id, None)
-            else:
-                self.known[entry_id] = known
-        self.events += emission.events
-        return list(emission.events)
+        events = self.decided(observation).events
+        self.events += events
+        return list(events)
 
     def moment(self) -> dict[str, Any]:
         """The fields that every look of the next tick has."""

@@ -321,3 +321,18 @@ def test_an_entry_withdrawn_before_it_was_seen_is_no_news_in_an_older_copy() -> 
     desk.show(*shown)
     desk.look(desk.document(shown, tombstones=(Tombstone(source_id="e4"),)))
     assert kinds(desk.show(entry("e5", minute=5), *early)) == ["entry.created", "entry.created"]
+
+
+def test_an_older_copy_does_not_withdraw_again_what_was_put_back_and_has_left_the_window() -> None:
+    desk = Desk()
+    e1, e2, e3, e4 = (entry(f"e{n}", minute=n) for n in range(1, 5))
+    gone = (Tombstone(source_id="e1"),)
+    desk.show(e4, e3, e2, e1, coverage="window")
+    assert kinds(desk.show(e4, e3, e2, coverage="window", tombstones=gone)) == ["entry.removed"]
+    back = [kinds(desk.show(e4, e3, e2, e1, coverage="window")) for _ in range(K)]
+    assert back == [*[[]] * (K - 1), ["entry.restored"]]
+    for _ in range(2):
+        assert desk.show(e4, e3, coverage="window") == []
+    for _ in range(K - 1):
+        assert desk.show(e4, e3, e2, coverage="window", tombstones=gone) == []
+    assert desk.show(e4, e3, coverage="window") == []

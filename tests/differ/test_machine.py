@@ -269,6 +269,7 @@ BlogAtLength.TestCase.settings = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "10000")),
     stateful_step_count=50,
     deadline=None,
+    derandomize=False,
     suppress_health_check=list(HealthCheck),
 )
 TestBlog = Blog.TestCase

@@ -201,4 +201,4 @@ async def test_a_shelf_that_is_closed_while_a_thread_uses_it_raises_there() -> N
     await started.wait()
     shelf.close()
     with pytest.raises(ShelfError, match="TMPDIR"):
-        await asyncio.wait_for(using, 10)
+        await asyncio.wait_for(using, 60)

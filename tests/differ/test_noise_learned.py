@@ -331,6 +331,31 @@ def test_a_place_that_some_entries_share_by_their_length_is_not_taken_for_that_o
     assert [e for _ in range(10) for e in blog.look()] == []
 
 
+def test_a_picture_that_comes_while_the_noise_changes_goes_out_with_the_noise_that_was_said() -> None:
+    blog = Blog(related_box)
+    for name in ("e0", "e1", "e4"):
+        blog.bodies[name].append(f"So much from {name}.")
+    blog.learn()
+    said = {e.source_id: e for e in fold(blog.desk.events).values()}["e2"].content_text
+    picture = "https://cdn.example/quay.jpg"
+
+    def look(*, pictured: bool) -> list[Event]:
+        blog.looks += 1
+        shown = [blog.entry(name) for name in sorted(blog.bodies, reverse=True)]
+        if pictured:
+            html = shown[-3].content_html.replace("</p>", f'</p><figure><img src="{picture}"></figure>', 1)
+            shown[-3] = replace(shown[-3], content_html=html, media=(Media(url=picture),))
+        return blog.desk.show(*shown)
+
+    (event,) = look(pictured=True)
+    assert isinstance(event.data, EntryData)
+    assert event.data.entry.content_text == said
+    assert event.data.entry.content_html.count("<figure>") == 1
+    # So the version before it is known under any noise, and an older copy is seen to be one.
+    assert [e for _ in range(2) for e in look(pictured=False)] == []
+    assert [e for _ in range(5) for e in look(pictured=True)] == []
+
+
 def test_what_is_remembered_is_small_survives_a_restart_and_is_explained_once() -> None:
     blog = Blog(promo_below)
     blog.learn(6)

@@ -66,7 +66,7 @@ async def test_two_differs_on_a_log_at_its_worst_say_everything_once(
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(running(service.run(log, TOPICS, "urn:test", Policy())))
-        await eventually(caught_up, seconds=90)
+        await eventually(caught_up, seconds=120)
     written = await everything(log, TOPICS.events)
     events = [json.loads(decode(record.headers, record.value).structured()) for record in written]
     for name, publisher in publishers.items():
@@ -89,15 +89,16 @@ async def test_what_is_no_observation_goes_to_the_dead_letters_and_is_counted(tm
     await log.inner.append([bad, *good])
     async with running(service.run(log, TOPICS, "urn:test", Policy())):
 
-        async def seen() -> bool:
-            return bool(await everything(log, TOPICS.events))
+        async def counted() -> bool:
+            # After it was written.
+            return bool(telemetry.dead_letters.labels("differ", "ValidationError")._value.get() == before + 1)
 
-        await eventually(seen)
+        await eventually(counted)
+    assert await everything(log, TOPICS.events)
     (letter,) = await everything(log, TOPICS.dead_letters)
     assert (letter.key, letter.value, letter.headers["x"]) == ("blog", b'{"kind":"rumour"}', "1")
     assert letter.headers["dlq.topic"] == TOPICS.observations
     assert "rumour" in letter.headers["dlq.error.message"]
-    assert telemetry.dead_letters.labels("differ", "ValidationError")._value.get() == before + 1
     await log.inner.close()
 
 

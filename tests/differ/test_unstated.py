@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from differ.build import Desk, entry, fold, kinds
+from datetime import timedelta
+
+import msgspec
+
+from deltawire.model import Entry
+from differ.build import START, Desk, entry, fold, kinds
 
 SAID = ("Ada",)
 
@@ -57,3 +62,21 @@ def test_what_a_blog_says_of_itself_for_the_first_time_is_no_event_and_then_stay
         assert desk.show(entry("a"), title="Storm") == []
     (event,) = desk.show(entry("a"), title="Storm", language="de")
     assert [(c.field, c.old, c.new) for c in event.data.changes] == [("language", "en", "de")]
+
+
+def test_an_entry_below_others_is_of_their_day_though_the_page_says_none() -> None:
+    desk = Desk()
+
+    def clocked(name: str, minute: int, days: int = 0) -> Entry:
+        """As a page that shows clock times only is read so many days after the first look."""
+        shown = entry(name, minute=minute)
+        moment = START + timedelta(days=days, minutes=minute)
+        return msgspec.structs.replace(shown, published_at=moment, published_precision="inferred")
+
+    desk.show(clocked("c", 3), clocked("b", 2), coverage="window")
+    later = [clocked("c", 3, 2), clocked("b", 2, 2)]
+    events = desk.show(clocked("d", 1, 3), *later, clocked("a", 1, 2), coverage="window")
+    moments = {e.data.entry.source_id: e.data.entry.published_at for e in events}  # type: ignore[union-attr]
+    assert moments == {"d": START + timedelta(days=3, minutes=1), "a": START + timedelta(minutes=1)}
+    for _ in range(3):
+        assert desk.show(clocked("d", 1, 3), *later, coverage="window") == []

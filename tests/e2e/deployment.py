@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -20,7 +21,7 @@ from deltawire.press.play import chance
 from deltawire.press.server import serve
 
 COMMAND = str(Path(sys.executable).with_name("deltawire"))
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 HEAD = """\
 [log]
@@ -130,6 +131,12 @@ class Deployment:
             return connection.execute(query, values).fetchall()
         finally:
             connection.close()
+
+
+async def minds_sigterm(process: int) -> bool:
+    """Whether our code has begun: before that, nobody can do anything about a signal."""
+    caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text(encoding="ascii"), re.MULTILINE)  # noqa: ASYNC240
+    return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
@@ -10,8 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from deltawire.config import KafkaConfig
-from e2e.deployment import COMMAND, DEADLINE, Deployment, deployed
+from e2e.deployment import COMMAND, DEADLINE, Deployment, deployed, minds_sigterm
 from support.broker import Broker
+from support.waiting import eventually
 
 NAMES = ("poller", "differ", "storage", "alerting", "gateway")
 
@@ -29,7 +31,9 @@ class Service:
             self.process = await asyncio.create_subprocess_exec(COMMAND, self.name, cwd=self._folder, stderr=log)
 
     async def stop(self) -> int:
-        """SIGTERM; returns the exit status."""
+        """SIGTERM, once it has begun to mind that; returns the exit status."""
+        assert self.process is not None
+        await eventually(functools.partial(minds_sigterm, self.process.pid))
         return await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
@@ -46,6 +50,7 @@ class Service:
 def on_kafka(config: str, broker: Broker, kafka: KafkaConfig) -> str:
     """A deployment's configuration with its log on the broker."""
     log = f'[kafka]\ntopic_prefix = "{kafka.topic_prefix}"\npartitions = {kafka.partitions}\nreplication_factor = 1\n'
+    log += f"timeout = {kafka.timeout}\n"
     return log + config.replace('"sqlite:///log.db"', f'"kafka://{broker.address}"')
 
 

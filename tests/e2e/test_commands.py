@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
-import signal
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,7 +18,7 @@ from deltawire.press.chance import START, Publisher
 from deltawire.press.play import chance
 from deltawire.press.render import render
 from deltawire.press.server import serve
-from e2e.deployment import COMMAND, DEADLINE, HEAD, Deployment, deployed
+from e2e.deployment import COMMAND, DEADLINE, HEAD, Deployment, deployed, minds_sigterm
 from support.waiting import eventually
 
 MINUTE = timedelta(minutes=1)
@@ -254,18 +252,12 @@ async def test_busy_ports_are_one_sentence_each(folder: Deployment) -> None:
             assert "exception" not in err
 
 
-async def _minds_sigterm(process: int) -> bool:
-    """Whether our code has begun: before that, nobody can do anything about a signal."""
-    caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text(encoding="ascii"), re.MULTILINE)  # noqa: ASYNC240
-    return bool(caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
-
-
 async def test_sigterm_ends_it_with_status_0_however_early(folder: Deployment) -> None:
     for wait in (0, 0.2, 0.4, 0.8, 1.2):
         process = await asyncio.create_subprocess_exec(
             COMMAND, "run", cwd=folder.folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
-        await eventually(functools.partial(_minds_sigterm, process.pid))
+        await eventually(functools.partial(minds_sigterm, process.pid))
         await asyncio.sleep(wait)  # the moment is the point
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), DEADLINE) == 0

@@ -20,8 +20,9 @@ import pytest
 import yaml
 
 from e2e.deployment import COMMAND, DEADLINE
-from support.broker import CLUSTER_ID, Broker, find, free_port, resolve
+from support.broker import CLUSTER_ID, Broker, find, resolve
 from support.kafka_log import settings
+from support.ports import free_port
 from support.postgres import PostgresServer, binary
 from support.stores import PostgresEngine
 from support.waiting import eventually

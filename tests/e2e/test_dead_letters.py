@@ -20,7 +20,7 @@ async def wait_for_letters(folder: Path, count: int) -> None:
     async def written() -> bool:
         return folder.joinpath("run.log").read_bytes().count(b'"record.dead_letter"') >= count
 
-    await eventually(written, seconds=30)
+    await eventually(written)
 
 
 async def put_bad_looks(folder: Path, count: int) -> None:

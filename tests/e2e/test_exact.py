@@ -19,6 +19,9 @@ LOOKS = 4
 """Looks at a state before the next: the last of them may die with the process before it is written."""
 
 
+MOST_KILLS = 15
+
+
 def publishers(seed: int) -> dict[str, Publisher]:
     """One in each format; windowed and noisy where the format allows."""
     return {
@@ -72,7 +75,7 @@ async def step_all(truth: dict[str, Publisher], steps: int) -> None:
     await asyncio.gather(*(publisher.looked(LOOKS) for publisher in truth.values()))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_hundreds_of_random_changes_in_five_formats_are_exactly_the_events(tmp_path: Path) -> None:
     truth = publishers(seed=7)
     async with press(truth) as config, deployed(tmp_path, config) as deployment:
@@ -86,7 +89,7 @@ async def test_hundreds_of_random_changes_in_five_formats_are_exactly_the_events
     assert warnings == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     truth = publishers(seed=11)
     rng = random.Random(11)
@@ -95,8 +98,9 @@ async def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_happened(tmp_pa
         kills = 0
         while not stepping.done():
             await deployment.start()
-            # The moment of the kill is the point here; it is drawn, not waited for.
-            await asyncio.wait({stepping}, timeout=rng.uniform(0.1, 2.5))
+            # The moment of the kill is the point here; it is drawn, not waited for. On a machine so slow that nothing
+            # gets done between two of them there has to be a last one.
+            await asyncio.wait({stepping}, timeout=rng.uniform(0.1, 2.5) if kills < MOST_KILLS else None)
             if not stepping.done():
                 await deployment.kill()
                 kills += 1

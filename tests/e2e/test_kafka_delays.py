@@ -37,7 +37,7 @@ async def test_a_differ_that_never_hears_how_its_commits_ended_says_everything_o
         lost = proxy.rule("cut answer", lambda r: r.api == END_TXN and rng.random() < 0.5, count=1000)
         with capture_logs() as logs:
             async with running(line.differ(through)):
-                await eventually(line.diffed, seconds=60)
+                await eventually(line.diffed)
         await through.close()
     assert len(lost.caught) >= 3
     assert sum(entry["event"] == "worker.failed" for entry in logs) >= 3

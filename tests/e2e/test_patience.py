@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -15,8 +16,9 @@ import orjson
 
 from e2e.deployment import COMMAND, DEADLINE, HEAD
 from e2e.services import on_kafka
-from support.broker import Broker, free_port
+from support.broker import Broker
 from support.kafka_log import create, settings
+from support.ports import free_port
 from support.postgres import PASSWORD, URL_PASSWORD, PostgresServer
 from support.stores import PostgresEngine
 
@@ -148,8 +150,8 @@ async def test_who_has_waited_long_enough_ends_with_one_sentence(tmp_path: Path)
     text = HEAD.replace("sqlite:///log.db", f"kafka://{address}") + "[ops]\nstart_timeout = 0.3\n"
     async with started(tmp_path, text, "gateway") as gateway:
         assert await gateway.ended() == 1
-    assert gateway.warned()
-    assert gateway.said[-1] == (
+    # How long one attempt takes is the machine's affair.
+    assert re.sub(r"waited \d+ s", "waited 0 s", gateway.said[-1]) == (
         f"deltawire gateway: cannot look at the topics: Kafka at {address} cannot be reached; "
         "is it running, and is the address right? (waited 0 s for it; ops.start_timeout is 0.3)\n"
     )

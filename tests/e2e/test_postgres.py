@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 from deltawire.press.chance import Publisher
-from deltawire.press.truth import compare, fold
+from deltawire.press.truth import fold
 from e2e.deployment import deployed, press
+from e2e.test_exact import agreement
 from support.postgres import PASSWORD, URL_PASSWORD, PostgresServer
 from support.stores import PostgresEngine
 from support.waiting import eventually
@@ -29,13 +30,12 @@ async def test_the_store_in_postgresql_is_the_fold_though_the_server_was_killed(
             await asyncio.to_thread(postgres.start)
             await publisher.advance(4, looks=2)
             await publisher.looked(2)
-            events = await deployment.events()
-            assert compare(publisher.facts, events, feed="blog").ok
+            events = await agreement(deployment, {"blog": publisher})
 
             async def stored() -> bool:
                 return await engine.fetch("SELECT count(*) FROM revisions") == [(len(events),)]
 
-            await eventually(stored, seconds=20)
+            await eventually(stored)
             expected = sorted(
                 (id_, entry["title"], entry["content_text"], entry["content_html"])
                 for id_, entry in fold(events).items()

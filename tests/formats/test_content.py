@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+import deltawire.formats.content
 from deltawire.formats.content import MAX_HTML, Content, from_html, from_markup, from_text
-from deltawire.formats.text import decode, is_relative_time, line
+from deltawire.formats.text import decode, is_relative_time, line, words
 from deltawire.formats.urls import canonical_image, canonical_url
 
 BASE = "https://harbour.example/live/storm"
@@ -204,12 +207,107 @@ def test_a_tag_cut_in_two_at_the_end_costs_no_text(tail: str) -> None:
 
 
 def test_what_html_cannot_nest_like_that_is_repaired() -> None:
-    assert from_html("<td>cell</td>").html == "cell"
+    assert from_html("<td>cell</td>").html == "<p>cell</p>"
 
 
-def test_canonical_html_is_a_fixed_point() -> None:
-    once = from_html('<div>a<a href="/x"><p>b</p></a><table><tr><td>c<td>d</table><h2>e<p>f</h2></div>', BASE)
-    assert from_html(once.html, BASE).html == once.html
+TAGS = sorted(
+    words("a b i u s p q h1 h3 hr br li ul ol dl dt dd td th tr div del img pre code span table tbody caption aside")
+    | words("blockquote figure figcaption section font ruby form select option script svg iframe nobr center title")
+)
+TEXTS = (
+    *(
+        "x",
+        " ",
+        "y z",
+        "\n",
+        "&nbsp;",
+        "&amp;",
+        "<",
+        "1 < 2",
+        "5 mins ago",
+        "just now",
+        "\u200b",
+        "&lt;b&gt;",
+        "&#0;",
+        "&#xE000;",
+        "&#1;",
+    ),
+    *("\u2028", "\x85", "\ufeff", "&#xD800;", "'", '"', f"5{' ' * 70}mins ago"),
+)
+ATTRIBUTES = ("", "", " href=\"/x?a=1&b='c'\"", ' href="javascript:x"', ' src="/i.jpg?a=1&b=2" alt=" k\'s  &quot;l"')
+
+
+def element(tag: str, attributes: str, inner: str, end: str) -> str:
+    return f"<{tag}{attributes}>{inner}{f'</{end or tag}>' if end != '-' else ''}"
+
+
+ENDS = st.sampled_from(["", "", "", "-", *TAGS])
+SOUP = st.recursive(
+    st.sampled_from(TEXTS),
+    lambda inner: st.builds(
+        element,
+        st.sampled_from(TAGS),
+        st.sampled_from(ATTRIBUTES),
+        st.lists(inner, max_size=4).map("".join),
+        ENDS,
+    ),
+    max_leaves=14,
+)
+DEEP = st.builds(
+    lambda tags, depth, inner: (
+        "".join(f"<{tag}>" for tag in tags * depth)
+        + inner
+        + "".join(f"</{tag}>" for tag in reversed(tags * depth))
+        + "z"
+    ),
+    st.lists(st.sampled_from(TAGS), min_size=1, max_size=3),
+    st.sampled_from([19, 20, 21, 30, 60, 61, 63, 64, 65, 70, 130]),
+    SOUP,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(SOUP | DEEP)
+@example('<div>a<a href="/x"><p>b</p></a><table><tr><td>c<td>d</table><h2>e<p>f</h2></div>')
+@example("<table>x")
+@example("<font>x" * 300 + "<p>5 mins ago")
+@example("<b>" * 70 + "x")
+@example("<p>just now <b>5 mins ago</b></p>")
+@example("x<div></div>5 mins ago")
+@example("<tr>y z<form>x</form>")
+@example("<h3><div><p>u")
+@example("<figure><hr><b>x<pre>y</pre></b></figure>")
+def test_canonical_html_is_a_fixed_point(source: str) -> None:
+    once = from_html(source, BASE)
+    again = from_html(once.html, BASE)
+    assert (again.html, again.text) == (once.html, once.text)
+    assert not again.problems
+    assert {link.url for link in again.links} <= {link.url for link in once.links}
+    assert {medium.url for medium in again.media} <= {medium.url for medium in once.media}
+
+
+def test_a_body_as_publishers_write_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def readings(source: str) -> int:
+        count = 0
+        once = deltawire.formats.content._once
+
+        def counted(source: str, base: str | None) -> tuple[Content, bool]:
+            nonlocal count
+            count += 1
+            return once(source, base)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(deltawire.formats.content, "_once", counted)
+            from_html(source, BASE)
+        return count
+
+    body = """<div><h2>The storm's "eye"</h2><p>a <a href="/x?a=1&b='c'">b <b>c</b></a><br>d &lt; e</p>
+        <ul><li>f<ul><li>g</li></ul></li></ul><blockquote>h</blockquote>
+        <figure><img src="/i.jpg" alt="the storm's &quot;eye&quot; < & >"><figcaption>k</figcaption></figure>
+        <table><caption>l</caption><tbody><tr><th>m</th><td><p>n</p></td></tr></tbody></table><dl><dt>o</dt><dd>p</dd></dl>
+        <iframe src="https://video.example/1"></iframe><script>q()</script></div>"""
+    assert readings(body) == 1
+    assert readings("<table>x") > 1
 
 
 @pytest.mark.parametrize(

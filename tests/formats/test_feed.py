@@ -262,7 +262,12 @@ def test_items_that_share_a_guid_but_nothing_else_are_all_kept() -> None:
 
     items = item(30, "Ferry cancelled.") + item(20, "Wind rises.") + item(10, "Gates shut.") + item(10, "Gates open.")
     reading = read_doc(f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>')
-    assert [e.content_text for e in reading.entries] == ["Ferry cancelled.", "Wind rises.", "Gates shut."]
+    assert [e.content_text for e in reading.entries] == [
+        "Ferry cancelled.",
+        "Wind rises.",
+        "Gates shut.",
+        "Gates open.",
+    ]
     assert [p.code for p in reading.problems] == ["duplicate-id"] * 3
 
 

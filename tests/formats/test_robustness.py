@@ -17,8 +17,8 @@ from deltawire.model import Reading
 from formats.docs import ATOM, JSON_FEED, RSS, URL, block, blog, capi, page, read_either_way
 from formats.guardian_docs import dcr, dcr_block, text
 from formats.page_docs import MIRROR_ENTRIES, amp, listed, microdata, poll, polled_block
+from formats.plaintext_docs import DAY
 from formats.test_guardian_capi import BODY
-from formats.test_plaintext import DAY
 from formats.vendor_docs import card, quintype, row, rows, shell, superdesk, superdesk_post, update
 
 PAGE = dcr(dcr_block(2), dcr_block(1), pinnedPost=dcr_block(1), keyEvents=[dcr_block(2)])

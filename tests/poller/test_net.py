@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import aiohttp
 import pytest
 
@@ -11,7 +14,7 @@ from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched
 from support.origin import Answer, Origin, redirect
 
-GUARDED = FetchConfig(timeout=3)
+GUARDED = FetchConfig(timeout=60)
 
 SPELLINGS = [
     "127.0.0.1",
@@ -50,7 +53,7 @@ async def test_no_spelling_of_loopback_reaches_the_server(spelling: str) -> None
 
 
 async def test_the_table_can_fail_because_some_spellings_reach_the_server_when_allowed() -> None:
-    allowed = FetchConfig(allow_private_networks=True, timeout=3)
+    allowed = FetchConfig(allow_private_networks=True, timeout=60)
     reached = 0
     for spelling in SPELLINGS:
         async with Origin() as origin, net.make_session(allowed) as session:
@@ -77,6 +80,39 @@ async def test_a_redirect_to_a_private_address_is_refused_at_the_hop(monkeypatch
     assert outcome.cause == "address-refused"
     assert len(public.requests) == 1
     assert private.connections == 0
+
+
+async def test_a_name_that_comes_to_mean_a_private_address_is_refused_where_it_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DNS rebinding: what a name meant a moment ago, or means beside it, allows nothing."""
+    real, resolve = net.check_address, asyncio.get_running_loop().getaddrinfo
+    answers = [["127.0.0.2"], ["127.0.0.1"], ["127.0.0.1", "127.0.0.2"], ["127.0.0.1", "::1"]]
+
+    def check(address: str, *, allow_private_networks: bool) -> None:
+        if address != "127.0.0.2":
+            real(address, allow_private_networks=allow_private_networks)
+
+    async def rebound(host: str, port: int, **options: Any) -> list[Any]:
+        found = [await resolve(address, port, type=options["type"]) for address in answers[0]]
+        return [info for infos in found for info in infos]
+
+    monkeypatch.setattr(net, "check_address", check)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebound)
+    outcomes = []
+    async with Origin("127.0.0.2") as public:
+        private = Origin("127.0.0.1")
+        private.port = public.port
+        async with private:
+            public.serve("/feed", Answer(body=b"shown", headers={"Connection": "close"}))
+            private.serve("/feed", Answer(body=b"secret"))
+            while answers:
+                async with net.make_session(GUARDED) as session:
+                    outcome = await fetch(session, GUARDED, f"http://rebinding.example:{public.port}/feed")
+                outcomes.append(outcome.body if isinstance(outcome, Fetched) else outcome.cause.encode())
+                answers.pop(0)
+        assert private.connections == 0
+    assert outcomes == [b"shown", b"address-refused", b"shown", b"address-refused"]
 
 
 async def test_the_refusal_names_host_address_and_mend() -> None:

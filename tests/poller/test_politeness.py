@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -178,9 +179,11 @@ async def test_a_thousand_feeds_on_one_host_keep_its_rate_and_its_connections(si
     for number in range(1000):
         await site.add(f"feed-{number}")
     config = with_fetch(per_host_rate=200, per_host_connections=2)
+    began = time.monotonic()
     async with site.poller(config):
         requests = await site.origin.wait_for("/feed", 300)
-    assert (requests[299].at - requests[0].at) >= 299 / 200 * 0.95
+    # Not since the first came: it may have been held up on its way longer than the last.
+    assert requests[299].at - began >= 299 / 200
     assert site.origin.peak["/feed"] <= 2
 
 

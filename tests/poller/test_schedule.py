@@ -14,6 +14,7 @@ from deltawire.config import FetchConfig
 from deltawire.model import Feed
 from deltawire.poller import schedule
 from deltawire.poller.schedule import Outcome, plan
+from deltawire.poller.starts import AT_ONCE, Opening
 from deltawire.poller_state import FetchState
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -170,38 +171,35 @@ def test_the_wait_always_lies_within_the_bounds_unless_retry_after_makes_it_long
             assert seconds <= max(low, min(live_interval, max(low, high))) + slack
 
 
-def test_one_feed_is_looked_at_at_once() -> None:
-    assert schedule.first_poll(FEED, NEW, NOW, FETCH, 1) == NOW
+def first(feed: Feed, before: FetchState, opening: Opening = AT_ONCE, fetch: FetchConfig = FETCH) -> float:
+    """Seconds until the first look."""
+    return (schedule.first_poll(feed, before, NOW, fetch, opening) - NOW).total_seconds()
 
 
-def starts(feeds: int, before: FetchState = NEW, fetch: FetchConfig = FETCH) -> list[int]:
-    """How many feeds of a cold start are looked at in each second."""
-    counts = Counter(
-        int((schedule.first_poll(feed, before, NOW, fetch, feeds) - NOW).total_seconds())
-        for feed in (msgspec.structs.replace(FEED, id=f"feed-{n}") for n in range(feeds))
-    )
+def some(feeds: int) -> list[Feed]:
+    return [msgspec.structs.replace(FEED, id=f"feed-{n}") for n in range(feeds)]
+
+
+def starts(feeds: int, before: FetchState) -> list[int]:
+    """How many feeds of a start are looked at in each second."""
+    opening = Opening(before=feeds * 0.02, wait=5, new=feeds * 0.04)
+    counts = Counter(int(first(feed, before, opening)) for feed in some(feeds))
     return [counts[second] for second in range(max(counts) + 1)]
 
 
-def test_five_thousand_feeds_start_over_a_hundred_seconds_evenly() -> None:
-    each_second = starts(5000)
-    assert len(each_second) == 100
-    assert min(each_second) > 20
-    assert max(each_second) < 90
+def test_feeds_that_were_never_read_start_evenly_after_those_before_them() -> None:
+    each_second = starts(5000, NEW)
+    assert len(each_second) == 205
+    assert each_second[:5] == [0] * 5
+    assert min(each_second[5:]) > 5
+    assert max(each_second) < 50
 
 
 def test_starts_are_spread_like_chance_would() -> None:
-    feeds = [msgspec.structs.replace(FEED, id=f"feed-{n}") for n in range(5000)]
-    offsets = sorted((schedule.first_poll(feed, NEW, NOW, FETCH, 5000) - NOW).total_seconds() for feed in feeds)
+    offsets = sorted(first(feed, NEW, Opening(new=100)) for feed in some(5000))
     # Kolmogorov-Smirnov against the even spread, at 1 %.
-    furthest = max(abs(offset / (4999 * 0.02) - n / 5000) for n, offset in enumerate(offsets))
+    furthest = max(abs(offset / 100 - n / 5000) for n, offset in enumerate(offsets))
     assert furthest < 1.63 / 5000**0.5
-
-
-def test_a_cold_start_keeps_the_budget() -> None:
-    each_second = starts(1000, fetch=FetchConfig(max_requests_per_second=10))
-    assert len(each_second) == 100
-    assert max(each_second) < 30
 
 
 def test_blogs_that_were_open_are_all_looked_at_within_live_interval_of_a_restart() -> None:
@@ -218,9 +216,9 @@ def test_quiet_feeds_that_are_all_overdue_start_within_their_interval() -> None:
 
 def test_what_was_planned_before_a_restart_is_kept_within_the_feeds_interval() -> None:
     minute = NOW + timedelta(minutes=1)
-    assert schedule.first_poll(FEED, state(next_poll_at=minute), NOW, FETCH, 1) == minute
-    assert schedule.first_poll(FEED, state(next_poll_at=NOW - timedelta(days=1)), NOW, FETCH, 1) == NOW
+    assert schedule.first_poll(FEED, state(next_poll_at=minute), NOW, FETCH, AT_ONCE) == minute
+    assert schedule.first_poll(FEED, state(next_poll_at=NOW - timedelta(days=1)), NOW, FETCH, AT_ONCE) == NOW
     far = state(next_poll_at=NOW + timedelta(days=9))
-    assert schedule.first_poll(FEED, far, NOW, FETCH, 1) == NOW + timedelta(seconds=900)
+    assert schedule.first_poll(FEED, far, NOW, FETCH, AT_ONCE) == NOW + timedelta(seconds=900)
     hours = NOW + timedelta(hours=5)
-    assert schedule.first_poll(FEED, state(next_poll_at=minute, retry_after=hours), NOW, FETCH, 1) == hours
+    assert schedule.first_poll(FEED, state(next_poll_at=minute, retry_after=hours), NOW, FETCH, AT_ONCE) == hours

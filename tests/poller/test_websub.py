@@ -129,14 +129,14 @@ async def test_a_subscription_outlasts_a_restart_and_its_secrets_stay_out_of_the
         assert kept is not None
         assert (kept.callback, kept.secret) == (form.callback, form.fields["hub.secret"])
         async with desk.listening():
-            await eventually(lambda: _accepts(desk.config), seconds=10)
+            await eventually(lambda: _accepts(desk.config))
 
             # The planned look is far away: only a delivery brings one. The feeds are read after the port is open.
             async def woken() -> bool:
                 await desk.hub.deliver(form)
                 return len(desk.origin.asked("/feed")) > 1
 
-            await eventually(woken, seconds=10)
+            await eventually(woken)
             await desk.hub.post(form.callback, CONTENT)
     assert len(desk.hub.requests) == 1
     assert {"websub.subscribed", "websub.ignored"} <= {line["event"] for line in logs}
@@ -268,7 +268,7 @@ async def test_without_a_callback_nothing_listens_and_no_hub_is_asked(desk: Desk
 async def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(desk.listening())
-        await eventually(lambda: _accepts(desk.config), seconds=10)
+        await eventually(lambda: _accepts(desk.config))
         with pytest.raises(CannotListen, match=r"websub\.port"):
             async with desk.listening() as second:
                 await second

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import ssl
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,10 +12,9 @@ from deltawire import net
 from deltawire.poller import websub_hub
 from deltawire.poller.hosts import Gates
 from deltawire.poller_state import Subscription
-from poller.test_tls import certificate
 from support.hub import Hub
 from support.polling import CONFIG
-from support.postgres import free_port
+from support.ports import free_port
 from support.websub import Desk
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,24 +60,22 @@ async def test_a_hub_that_answers_nonsense_is_a_failure(
     assert len(desk.hub.requests) <= 6
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
-async def test_a_hub_behind_tls_cannot_have_the_secret_sent_in_the_clear(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made, key = certificate(tmp_path)
-    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=str(made)))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(made, key)
+async def test_a_hub_behind_tls_cannot_have_the_secret_sent_in_the_clear(desk: Desk) -> None:
+    async with Hub() as plain:
+        desk.hub.answers = [(307, {"Location": plain.url})]
+        assert await ask(desk.hub) == "redirect"
+        assert plain.requests == []
+        assert len(desk.hub.requests) == 1
 
-    async def redirects(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 307 Away\r\nLocation: {desk.hub.url}\r\nContent-Length: 0\r\n\r\n".encode())
-        writer.close()
 
-    async with await asyncio.start_server(redirects, "127.0.0.1", 0, ssl=context) as server:
-        port = server.sockets[0].getsockname()[1]
-        assert await ask(desk.hub, f"https://127.0.0.1:{port}/") == "redirect"
-    assert desk.hub.requests == []
+async def test_a_hub_without_tls_is_not_told_the_secret(desk: Desk) -> None:
+    """5.1: hub.secret is for HTTPS only; one that was told before is not told again."""
+    async with Hub() as plain:
+        plain.answers = [(307, {"Location": "/again"}), (308, {"Location": desk.hub.url})]
+        assert await ask(plain) is None
+        assert [form.fields.keys() & {"hub.secret"} for form in (*plain.requests, *desk.hub.requests)] == [set()] * 3
+    assert await ask(desk.hub) is None
+    assert desk.hub.requests[1].fields["hub.secret"] == "s"
 
 
 async def test_a_hub_that_never_answers_or_is_not_there_is_a_failure(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from deltawire.config_rules import mistakes
 from deltawire.model import Feed
 from deltawire.poller import cadence, schedule, websub
 from deltawire.poller.outcome import Fetched
+from deltawire.poller.starts import AT_ONCE
 from deltawire.poller.websub import Offer
 from deltawire.poller.websub_discovery import offer
 from deltawire.poller_state import FetchState, LookSummary, Rhythm, Subscription
@@ -37,6 +38,13 @@ def fetched(body: str = "", links: str = "", content_type: str = "application/xm
 def subscription(**fields: Any) -> Subscription:
     common: dict[str, Any] = {"hub": HUB, "topic": TOPIC, "callback": "https://us.example/t", "secret": "s"}
     return Subscription(**common | {"since": NOW, "due": NOW} | fields)
+
+
+def test_of_several_hubs_one_behind_tls_is_chosen_and_the_headers_come_first() -> None:
+    plain, other = "http://plain.example/", "https://other.example/"
+    named = ", ".join(f'<{hub}>; rel="hub"' for hub in (plain, HUB, other)) + f', <{TOPIC}>; rel="self"'
+    assert offer(fetched(links=named)) == OFFER
+    assert offer(fetched(f"<feed>{ATOM_LINKS}", f"<{plain}>; rel=hub")) == Offer(plain, TOPIC)
 
 
 ASKED = websub.asked(subscription(), NOW)
@@ -246,12 +254,12 @@ def test_an_open_blog_is_polled_at_the_live_interval_whatever_its_hub_does() -> 
 def test_after_a_restart_a_feed_that_relied_on_its_hub_is_looked_at_at_once() -> None:
     proven = websub.judged(active(), announced=True)
     state = msgspec.structs.replace(QUIET, next_poll_at=NOW + timedelta(seconds=800), subscription=proven)
-    assert schedule.first_poll(FEED, state, NOW, FetchConfig(), 1) == NOW
+    assert schedule.first_poll(FEED, state, NOW, FetchConfig(), AT_ONCE) == NOW
     for other in (
         msgspec.structs.replace(state, subscription=active()),
         msgspec.structs.replace(state, attempts=2),
     ):
-        assert schedule.first_poll(FEED, other, NOW, FetchConfig(), 1) == state.next_poll_at
+        assert schedule.first_poll(FEED, other, NOW, FetchConfig(), AT_ONCE) == state.next_poll_at
 
 
 def test_a_hint_brings_a_look_forward_within_the_bounds() -> None:

@@ -11,9 +11,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from deltawire.config import FetchConfig
-from deltawire.differ.decide import decide
-from deltawire.differ.emit import emit
-from deltawire.differ.state import FeedState, Known, Policy
+from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.registry import read, read_leniently
@@ -25,6 +23,7 @@ from deltawire.poller_state import FetchState
 from deltawire.press.facts import Kind
 from deltawire.press.game import Answer
 from deltawire.press.score import Said
+from support.one_feed import OneFeed
 
 URL = "https://game.example/feed"
 READER = "press"
@@ -80,15 +79,13 @@ def read_once(body: bytes, url: str, content_type: str | None, at: datetime) -> 
         return error
 
 
-class Deltawire:
+class Deltawire(OneFeed):
     """Fetch, read, conclude, decide and emit, each look at once. ``observations`` are kept for whoever asks why."""
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self.policy = policy or Policy()
+        super().__init__(policy)
         self.feed = Feed(id="game", url=URL)
         self.fetch_state: FetchState = looks.start(self.feed, None)
-        self.state: FeedState | None = None
-        self.known: dict[str, Known] = {}
         self.events: list[Event] = []
         self._fetch = FetchConfig()
 
@@ -96,16 +93,9 @@ class Deltawire:
         observation = self._observe(answer)
         if observation is None:
             return []
-        outcome = decide(self.state, self.known, observation, self.policy)
-        emission = emit(self.state, outcome, observation, "urn:press")
-        self.state = emission.state
-        for entry_id, known in emission.entries.items():
-            if known is None:
-                self.known.pop(entry_id, None)
-            else:
-                self.known[entry_id] = known
-        self.events += emission.events
-        return [_said(event) for event in emission.events]
+        events = self.decided(observation).events
+        self.events += events
+        return [_said(event) for event in events]
 
     def _observe(self, answer: Answer) -> Observation | None:
         outcome = fetched(answer)

@@ -156,7 +156,7 @@ async def test_an_advance_waits_until_the_state_has_been_looked_at() -> None:
     await asyncio.sleep(0)
     assert publisher.steps == []
     await publisher.look()
-    await asyncio.wait_for(advance, 5)
+    await asyncio.wait_for(advance, 60)
     assert (len(publisher.steps), publisher.looks, publisher.total_looks) == (1, 0, 2)
 
 

@@ -9,27 +9,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from deltawire.differ.decide import decide
-from deltawire.differ.emit import emit
-from deltawire.differ.state import FeedState, Known, Policy
+from deltawire.differ.state import Policy
 from deltawire.formats.base import Raw
 from deltawire.formats.registry import read
 from deltawire.model import REVERSAL_LOOKS, CacheInfo, Document, FeedRef, Observation, Unchanged
 from deltawire.press.chance import Publisher
 from deltawire.press.render import FORMATS, FormatName
 from deltawire.press.truth import compare
+from support.one_feed import OneFeed
 
 FEED = FeedRef(id="f", url="http://127.0.0.1/feed")
 
 
-class Follower:
+class Follower(OneFeed):
     """Looks at a publisher every five seconds, as the poller and the differ would together."""
 
     def __init__(self, publisher: Publisher, policy: Policy | None = None) -> None:
+        super().__init__(policy)
         self.publisher = publisher
-        self.policy = policy or Policy()
-        self.state: FeedState | None = None
-        self.known: dict[str, Known] = {}
         self.events: list[dict[str, Any]] = []
         self.now = datetime(2026, 2, 1, tzinfo=UTC)
         self.digest = ""
@@ -37,15 +34,7 @@ class Follower:
     async def look(self) -> None:
         observation = self._observe()
         await self.publisher.look()
-        outcome = decide(self.state, self.known, observation, self.policy)
-        emission = emit(self.state, outcome, observation, "urn:test")
-        self.state = emission.state
-        for entry_id, known in emission.entries.items():
-            if known is None:
-                self.known.pop(entry_id)
-            else:
-                self.known[entry_id] = known
-        self.events += [json.loads(event.structured()) for event in emission.events]
+        self.events += [json.loads(event.structured()) for event in self.decided(observation).events]
 
     def _observe(self) -> Observation:
         self.now += timedelta(seconds=5)

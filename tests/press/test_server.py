@@ -179,7 +179,7 @@ async def test_a_step_that_must_be_looked_at_waits_for_the_looks(client: aiohttp
             assert (await answer.json())["step"] == 0
         async with client.get(f"{address}/feed"):
             pass
-        assert (await asyncio.wait_for(waiting, 5))["step"] == 1
+        assert (await asyncio.wait_for(waiting, 60))["step"] == 1
 
 
 async def test_a_step_without_a_number_is_refused_with_a_sentence(client: aiohttp.ClientSession) -> None:
@@ -214,12 +214,12 @@ async def test_the_module_prints_where_it_is_and_stops_cleanly(
 ) -> None:
     async with module("--port", "0", *arguments) as process:
         assert process.stdout
-        told = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        told = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
         async with client.get(told["feeds"][0]) as answer:
             assert answer.status == 200
         assert all(feed.startswith(told["address"] + "/") for feed in told["feeds"])
         process.send_signal(signal.SIGTERM)
-        out, errors = await asyncio.wait_for(process.communicate(), 10)
+        out, errors = await asyncio.wait_for(process.communicate(), 60)
         assert (process.returncode, out, errors) == (0, b"", b"")
 
 
@@ -235,7 +235,7 @@ async def test_the_module_prints_where_it_is_and_stops_cleanly(
 )
 async def test_the_module_says_what_is_wrong_with_its_arguments(arguments: tuple[str, ...], complaint: str) -> None:
     async with module(*arguments) as process:
-        _, errors = await asyncio.wait_for(process.communicate(), 20)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 1
         (line,) = errors.decode().splitlines()
         assert line.startswith("deltawire.press: ")

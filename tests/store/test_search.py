@@ -86,7 +86,9 @@ async def test_a_query_of_too_many_words_is_refused_with_a_sentence(store: Store
         await store.search("fire " * (MAX_TERMS + 1))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(query=st.text(st.one_of(st.characters(), st.sampled_from("\"*-^:(){}+ ANDORT'\0")), max_size=40))
 async def test_no_query_is_ever_a_syntax_error(store: Store, query: str) -> None:
     with contextlib.suppress(ValueError):  # no word, or too many: told in a sentence

@@ -23,6 +23,8 @@ from types import FrameType
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from support.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 POM = ROOT / "deploy/kafka/pom.xml"
 VAR = ROOT / "var/kafka"
@@ -255,12 +257,6 @@ def find(program: str) -> str:
     if path is None:
         raise CannotStart(f"{program} is missing; on Debian: apt-get install default-jre-headless maven")
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_taken(port: int) -> bool:

@@ -14,7 +14,7 @@ from deltawire.poller.outcome import Failure, Fetched, Validators, mend
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BODY = b"<rss>" + b"a small feed, " * 500 + b"</rss>"
-LOCAL = FetchConfig(allow_private_networks=True, timeout=5, max_bytes=1_000_000)
+LOCAL = FetchConfig(allow_private_networks=True, timeout=60, max_bytes=1_000_000)
 
 
 async def look(

@@ -6,7 +6,7 @@
         status = await hub.deliver(subscription, b"...")
 
 ``lease`` is what it grants as hub.lease_seconds; ``answers`` are (status, headers) of the next requests before it works
-again; ``verifies`` whether it verifies what it has accepted.
+again; ``verifies`` whether it verifies what it has accepted. With a ``context`` it is asked over TLS.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import ssl
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import aiohttp
 from aiohttp import web
+
+from deltawire.tasks import cancel
 
 CONTENT = b"the new content of the topic"
 
@@ -38,7 +41,8 @@ class Form(NamedTuple):
 class Hub:
     """``requests`` are all that came; ``agreed`` those whose verification was echoed."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self.requests: list[Form] = []
         self.agreed: list[Form] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
@@ -54,17 +58,15 @@ class Hub:
         app.router.add_post("/{path:.*}", self._take)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/hub"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._context).start()
+        self.url = f"http{'s' if self._context else ''}://127.0.0.1:{self._runner.addresses[0][1]}/hub"
         self._session = aiohttp.ClientSession()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(self._tasks)
         await self._session.close()
         await self._runner.cleanup()
 
@@ -98,7 +100,7 @@ class Hub:
         def those() -> list[Form]:
             return [form for form in forms if form.fields["hub.mode"] == mode]
 
-        async with asyncio.timeout(10), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: len(those()) >= count)
         return those()[count - 1]
 

@@ -24,8 +24,9 @@ FILLER = "@filler"
 
 
 def settings(partitions: int = 3, **more: object) -> KafkaConfig:
-    """A configuration with a topic prefix that no other test has."""
-    config = KafkaConfig(topic_prefix=f"test-{uuid.uuid4().hex[:12]}", partitions=partitions, replication_factor=1)
+    """A configuration with a topic prefix that no other test has, and patience for a busy machine."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    config = KafkaConfig(topic_prefix=prefix, partitions=partitions, replication_factor=1, timeout=30)
     return msgspec.structs.replace(config, **more)
 
 

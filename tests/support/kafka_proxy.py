@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
 
+from deltawire.tasks import cancel
 from support.broker import Broker
 
 PRODUCE, METADATA, INIT_PRODUCER_ID, ADD_PARTITIONS, END_TXN = 0, 3, 22, 24, 26
@@ -106,9 +107,7 @@ class KafkaProxy:
     ) -> None:
         assert self._server is not None
         self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await cancel(self._connections)
         await self._server.wait_closed()
 
     def rule(self, action: Action, matches: Callable[[Request], bool], *, count: int = 1) -> Rule:
@@ -156,9 +155,7 @@ class _Connection:
                 await down
         finally:
             self._to_broker.transport.abort()
-            up.cancel()
-            down.cancel()
-            await asyncio.gather(up, down, return_exceptions=True)
+            await cancel([up, down])
 
     async def _requests(self) -> None:
         while frame := await _frame(self._from_client):

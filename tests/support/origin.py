@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from deltawire.tasks import cancel
+
 
 @dataclass(frozen=True)
 class Request:
@@ -88,9 +90,7 @@ class Origin:
     ) -> None:
         assert self._server is not None
         self._server.close()
-        for exchange in self._exchanges:
-            exchange.cancel()
-        await asyncio.gather(*self._exchanges, return_exceptions=True)
+        await cancel(self._exchanges)
         await self._server.wait_closed()
 
     def url(self, path: str = "/feed", host: str | None = None) -> str:
@@ -103,7 +103,7 @@ class Origin:
     def asked(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]
 
-    async def wait_for(self, path: str, count: int, timeout: float = 10) -> list[Request]:
+    async def wait_for(self, path: str, count: int, timeout: float = 60) -> list[Request]:
         """The requests to the path, as soon as there are so many."""
         async with asyncio.timeout(timeout), self._arrived:
             await self._arrived.wait_for(lambda: len(self.asked(path)) >= count)

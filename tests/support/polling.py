@@ -25,7 +25,7 @@ from support.waiting import running
 TOPICS = Topics()
 CONFIG = Config(
     fetch=FetchConfig(
-        allow_private_networks=True, per_host_rate=0, per_host_connections=64, live_interval=0.05, timeout=5
+        allow_private_networks=True, per_host_rate=0, per_host_connections=64, live_interval=0.05, timeout=60
     )
 )
 OWED = REVERSAL_LOOKS * DOUBTFUL + 1
@@ -88,7 +88,7 @@ class Deployment:
         return None if latest is None or latest.value is None else msgspec.json.decode(latest.value, type=FetchState)
 
     async def until(
-        self, condition: Callable[[list[Observation]], bool], feed_id: str = "harbour", seconds: float = 10
+        self, condition: Callable[[list[Observation]], bool], feed_id: str = "harbour", seconds: float = 60
     ) -> list[Observation]:
         """The observations of a feed as soon as the condition holds for them."""
         async with asyncio.timeout(seconds):

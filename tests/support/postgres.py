@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,8 @@ from typing import Any
 
 import asyncpg
 import pytest
+
+from support.ports import free_port
 
 START_WITHIN = 60.0
 PASSWORD = "quay pass/word"
@@ -51,12 +52,6 @@ def binary(name: str) -> str:
     if not versions:
         raise NoPostgres(f"the tests need PostgreSQL, but there is no {name}: make postgres (as root on Debian)")
     return str(versions[-1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PostgresServer:
@@ -202,7 +197,7 @@ class PostgresServer:
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
     async def connect(self, database: str = "postgres") -> asyncpg.Connection[asyncpg.Record]:
-        return await asyncpg.connect(self.url(database), timeout=10, server_settings={"search_path": "deltawire"})
+        return await asyncpg.connect(self.url(database), timeout=60, server_settings={"search_path": "deltawire"})
 
     async def query(self, statement: str, *values: Any, database: str = "postgres") -> list[asyncpg.Record]:
         connection = await self.connect(database)

@@ -13,7 +13,7 @@ from deltawire.poller_state import FetchState, Subscription
 from support.hub import Form, Hub
 from support.origin import Answer, Origin
 from support.polling import CONFIG, Deployment, blog
-from support.postgres import free_port
+from support.ports import free_port
 from support.waiting import eventually
 
 
@@ -51,4 +51,4 @@ class Desk(Deployment):
         async def holds() -> bool:
             return condition(await self.state())
 
-        await eventually(holds, seconds=10)
+        await eventually(holds)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import timedelta
 
 import structlog
 
 from deltawire import telemetry
 from deltawire.alerting.channels import Channel, alert_fields
 from deltawire.alerting.schedule import Answer, settle
+from deltawire.clock import Clock
 from deltawire.events import rfc3339
 from deltawire.store.port import Delivery, Store, StoreError
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -40,7 +42,7 @@ class Courier:
     is made again, with the same webhook-id.
     """
 
-    def __init__(self, store: Store, channel: Channel, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, channel: Channel, clock: Clock) -> None:
         self.wake = asyncio.Event()
         self._store = store
         self._channel = channel
@@ -70,9 +72,7 @@ class Courier:
                 sleep = LONGEST_SLEEP_S if due is None else (due - self._clock()).total_seconds()
                 await self._sleep(max(0.0, min(sleep, LONGEST_SLEEP_S)), slots)
         finally:
-            for slot in slots:
-                slot.cancel()
-            await asyncio.gather(*slots, return_exceptions=True)
+            await cancel(slots)
 
     async def _sleep(self, seconds: float, slots: Collection[asyncio.Task[None]]) -> None:
         """Until then, or until there is something to do: an alert came, or a slot is free."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import get_args
 
 import aiohttp
@@ -15,6 +15,7 @@ from deltawire.alerting.channels import make_channels
 from deltawire.alerting.courier import Courier
 from deltawire.alerting.payload import make_alert
 from deltawire.alerting.rules import Rule, compile_rule, match, subject
+from deltawire.clock import Clock, utc_now
 from deltawire.config import ChannelConfig, DeadLettersConfig, RuleConfig
 from deltawire.entries import WholeEntries
 from deltawire.events import EntryData, EntryType, Event
@@ -26,6 +27,7 @@ from deltawire.log.workers import run_partitions
 from deltawire.model import Entry
 from deltawire.sinks import follow
 from deltawire.store.port import Alert, Store
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -41,10 +43,6 @@ loses no alert by this. What is an hour old or less may be sent again, with the 
 _ENTRY_TYPES = frozenset(get_args(EntryType))
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def run(
     log: Log,
     topics: Topics,
@@ -53,7 +51,7 @@ async def run(
     channels: Sequence[ChannelConfig],
     session: aiohttp.ClientSession,
     *,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Clock = utc_now,
     limits: DeadLettersConfig = DEFAULT_LIMITS,
 ) -> None:
     """Run alerting for the partitions that this process is assigned, until cancelled.
@@ -85,9 +83,7 @@ async def run(
     try:
         await run_partitions(log, CONSUMER, topics.events, worker)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(tasks)
 
 
 class PartitionAlerting:
@@ -101,7 +97,7 @@ class PartitionAlerting:
         partition: int,
         rules: Sequence[Rule],
         couriers: Mapping[str, Courier],
-        clock: Callable[[], datetime],
+        clock: Clock,
         limits: DeadLettersConfig,
     ) -> None:
         self._log = log

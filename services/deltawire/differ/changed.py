@@ -41,6 +41,10 @@ class Run:
     def keys(self) -> tuple[tuple[Anchor, int], tuple[Anchor, int]]:
         return ("end", self.tail), ("start", self.head)
 
+    def offset(self, anchor: Anchor) -> int:
+        """How many blocks stand unchanged between that end and the change."""
+        return self.tail if anchor == "end" else self.head
+
     def single(self) -> bool:
         return len(self.gone) == len(self.come) == 1
 

@@ -135,7 +135,8 @@ class EntryPass:
             self.unknown_tombstones = (*self.unknown_tombstones, *new)[-UNKNOWN_TOMBSTONES:]
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
         self._unstated = reading.unstated
-        return self._sifted(reading, tuple(self._completed(entry, reading.unstated) for entry in matching.entries))
+        shown = unstated.dated(self._known, matching.entries)
+        return self._sifted(reading, tuple(self._completed(entry, reading.unstated) for entry in shown))
 
     def _sifted(self, reading: Reading, shown: Sequence[Entry]) -> tuple[Entry, ...]:
         """The entries without the noise that was learned. What they show of it is remembered of refused copies too."""
@@ -151,15 +152,7 @@ class EntryPass:
 
     def _completed(self, entry: Entry, fields: Sequence[str]) -> Entry:
         known = self._known.get(entry.id)
-        if known is None or (entry is known.entry and not fields):
-            return entry
-        return unstated.carried(known, self._dated(known, entry), fields)
-
-    def _dated(self, known: Known, entry: Entry) -> Entry:
-        """The entry at the time that was inferred first: a clock time without a date has another later."""
-        if {entry.published_precision, known.entry.published_precision} != {"inferred"}:
-            return entry
-        return replace(entry, published_at=known.entry.published_at)
+        return entry if known is None else unstated.carried(known, entry, fields)
 
     def _before_horizon(self, entry: Entry) -> bool:
         horizon = self._state.horizon

@@ -239,7 +239,8 @@ class _Case:
             else:
                 found += self._met(k, entry)
         ids = {e.id for e in shown}
-        for entry_id in state.order:
+        outside = (i for i, k in known.items() if k.status == "left" and i not in self._places)
+        for entry_id in (*state.order, *outside):
             k = known.get(entry_id)
             if k is None or k.status == "removed" or entry_id in ids:
                 continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from heapq import nsmallest
+from dataclasses import dataclass
+from heapq import nlargest, nsmallest
 from zlib import crc32
 
 import msgspec
@@ -37,15 +38,72 @@ _SAMPLE = 6
 Key = tuple[str, Anchor, int]
 
 
-def hits(cases: Sequence[Case], met: int) -> dict[Key, list[Case]]:
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What one document says of a place: the entries that changed there, ``voters``, and in which manner.
+
+    ``beyond`` is how many more changed in noise only, of which the part next to the anchor stayed by chance.
+    ``kinds`` are the shapes of the noise there: those that several entries showed, now or before.
+    """
+
+    voters: Sequence[Case]
+    manner: Manner
+    kinds: tuple[int, ...]
+    beyond: int
+
+    @property
+    def entries(self) -> int:
+        return len(self.voters) + self.beyond
+
+
+def hits(cases: Sequence[Case], met: int, places: Sequence[Place]) -> dict[Key, Hit]:
     """Places in which most entries changed at once, and nowhere else in that field."""
     found: dict[Key, list[Case]] = {}
+    changed: dict[str, list[Case]] = {}
     for case in cases:
         if case.alone:
             for name, run in case.runs.items():
+                changed.setdefault(name, []).append(case)
                 for anchor, index in run.keys:
                     found.setdefault((name, anchor, index), []).append(case)
-    return {key: voters for key, voters in found.items() if enough(len(voters), met)}
+    pools = {key_of(place): place.pool for place in places}
+    likely = nlargest(_CANDIDATES, (key for key in found if len(found[key]) > 1), key=lambda key: len(found[key]))
+    told = {key: _told_by(key, found[key], changed[key[0]], pools.get(key, ())) for key in likely}
+    return {key: hit for key, hit in told.items() if enough(hit.entries, met)}
+
+
+def _told_by(key: Key, voters: Sequence[Case], changed: Sequence[Case], pool: Sequence[int]) -> Hit:
+    name, anchor, index = key
+    runs = [case.runs[name] for case in voters]
+    manner = Counter(map(_manner, runs)).most_common(1)[0][0]
+    if manner.single:
+        # A block with words of its own is an entry's own, whatever others look like it; so is an edit among the noise.
+        length, tell = 1, [] if manner.own else [run for run in runs if _manner(run) == manner]
+    else:
+        length = sorted(len(run.gone) for run in runs)[-2]
+        tell = [run for case in changed if _within(run := case.runs[name], anchor, index, length) or case in voters]
+    counts = Counter(shape for run in tell for shape in _shapes(run, anchor, index, index + length))
+    shared = [shape for shape, n in counts.most_common(_POOL) if n >= (2 if manner.single else ENTRIES)]
+    kinds = (*(shape for shape in pool if shape not in shared), *reversed(shared))[-_POOL:]
+    beyond = sum(_beyond(case.runs[name], anchor, index, kinds) for case in changed) if kinds else 0
+    return Hit(voters, manner, kinds, beyond)
+
+
+def _within(run: Run, anchor: Anchor, index: int, length: int) -> bool:
+    return index <= run.offset(anchor) <= index + length - len(run.gone)
+
+
+def _beyond(run: Run, anchor: Anchor, index: int, kinds: Sequence[int]) -> bool:
+    """Whether an entry changed in noise only that begins at a place, but not there: the same was drawn again."""
+    offset = run.offset(anchor)
+    end = offset + max(len(run.gone), len(run.come))
+    return offset > index and _shapes(run, anchor, index, end) <= {*kinds}
+
+
+def _shapes(run: Run, anchor: Anchor, start: int, end: int) -> set[int]:
+    """What an entry shows in a stretch, and showed before."""
+    parts = (keys[::-1][start:end] if anchor == "end" else keys[start:end] for keys in (run.old, run.new))
+    return {blocks.shape(run.name, key) for part in parts for key in part if key}
 
 
 def enough(changed: int, met: int) -> bool:
@@ -54,7 +112,7 @@ def enough(changed: int, met: int) -> bool:
 
 
 def learned(
-    places: Sequence[Place], hits: Mapping[Key, list[Case]], shown: Sequence[Entry]
+    places: Sequence[Place], hits: Mapping[Key, Hit], shown: Sequence[Entry]
 ) -> tuple[tuple[Place, ...], set[Key], tuple[tuple[str, str], ...]]:
     """The places after one more document, those that changed in it, and what is to be noted."""
     sample = nsmallest(_SAMPLE, shown, key=lambda e: crc32(e.id.encode()))
@@ -83,19 +141,23 @@ def learned(
         else:
             notes.append(("noise-unlearned", f"{_told(place)} stood still for {place.still} looks: it is read again"))
     # Where another place tells of more entries, this is it as entries of one length show it: it would hide the other.
-    most = {name: max(len(found) for key, found in hits.items() if key[0] == name) for name, _, _ in hits}
-    ready = [p for p in kept if not p.learned and _proven(p) and len(hits.get(key_of(p), ())) == most.get(p.field)]
+    most = {name: max(hit.entries for key, hit in hits.items() if key[0] == name) for name, _, _ in hits}
+    ready = [p for p in kept if not p.learned and _proven(p) and _entries(hits.get(key_of(p))) == most.get(p.field)]
     ready.sort(key=lambda p: (p.recent.bit_count(), -p.index, p.anchor == "end"))
     # One a field, with most evidence. Of entries equally long both ends count to one block: the nearer end is meant.
     for name, best in {place.field: place for place in ready}.items():
         kept = [place for place in kept if place.field != name]
         kept.append(replace(best, learned=True, seen=_seen(best, sample)))
         moved.add(key_of(best))
-        changed = len(hits.get(key_of(best), ()))
+        changed = _entries(hits.get(key_of(best)))
         detail = f"{_told(best)} changed in {changed} of {len(shown)} entries, {best.recent.bit_count()} times"
         notes.append(("noise-learned", f"{detail} in the last {DOCUMENTS} documents, without an editor: left out"))
     kept.sort(key=lambda place: (place.learned, place.recent.bit_count()))
     return tuple(kept[-_CANDIDATES:]), moved, tuple(notes)
+
+
+def _entries(hit: Hit | None) -> int:
+    return hit.entries if hit is not None else 0
 
 
 def _proven(place: Place) -> bool:
@@ -103,32 +165,23 @@ def _proven(place: Place) -> bool:
     return fresh >= FRESH or (fresh >= 2 and place.recent.bit_count() >= RETURNS)
 
 
-def _counted(place: Place, voters: Sequence[Case] | None, *, first: bool) -> Place:
-    """The place after one more document, in which the ``voters`` changed there."""
+def _counted(place: Place, hit: Hit | None, *, first: bool) -> Place:
+    """The place after one more document."""
     mask = (1 << DOCUMENTS) - 1
     recent, fresh = (place.recent << 1) & mask, (place.fresh << 1) & mask
-    if voters is None:
+    if hit is None:
         return replace(place, recent=recent, fresh=fresh)
-    runs = [case.runs[place.field] for case in voters]
-    manner = Counter(map(_manner, runs)).most_common(1)[0][0]
-    counts: Counter[int] = Counter()
-    for run in runs:
-        # A block with words of its own is an entry's own, whatever others look like it; so is an edit among the noise.
-        if _manner(run) == manner and not manner.own:
-            at = {_at(place, run.old), _at(place, run.new)} if manner.single else {*run.gone, *run.come}
-            counts.update({blocks.shape(place.field, key) for key in at if key})
-    shared = [shape for shape, n in counts.most_common(_POOL) if n >= (2 if manner.single else ENTRIES)]
-    pool = (*(shape for shape in place.pool if shape not in shared), *reversed(shared))[-_POOL:]
-    news = 0 if place.learned else sum(freshness.version(case.entry) not in case.known.past for case in voters)
+    runs = [case.runs[place.field] for case in hit.voters]
+    news = 0 if place.learned else sum(freshness.version(case.entry) not in case.known.past for case in hit.voters)
     start = _shared([run.start for run in runs if run.single()])
     end = _shared([run.end for run in runs if run.single()])
     return replace(
         place,
         recent=recent | 1,
-        fresh=fresh | (2 * news >= len(voters)),
-        pool=pool,
+        fresh=fresh | (2 * news >= len(runs)),
+        pool=hit.kinds,
         even=place.even and 4 * sum(len(run.old) != len(run.new) for run in runs) <= len(runs),
-        manner=manner,
+        manner=hit.manner,
         start=start if first or start == place.start else None,
         end=end if first or end == place.end else None,
     )
@@ -160,7 +213,7 @@ def _told(place: Place) -> str:
 
 
 def voted(
-    hits: Mapping[Key, list[Case]],
+    hits: Mapping[Key, Hit],
     met: Sequence[Known],
     cases: Sequence[Case],
     places: Sequence[Place],
@@ -176,7 +229,8 @@ def voted(
     changed = {case.entry.id: case for case in cases}
     for place in places:
         if key_of(place) not in old:
-            for case in hits.get(key_of(place), ()):
+            hit = hits.get(key_of(place))
+            for case in hit.voters if hit is not None else ():
                 run, before = case.runs[place.field], case.known.volatile.get(place.field)
                 if _manner(run) == place.manner:
                     spans.setdefault(case.entry.id, {})[place.field] = _merged(before, run, 1)

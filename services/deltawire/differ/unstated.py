@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import msgspec
 
@@ -23,6 +24,30 @@ def of_feed(before: FeedMeta | None, reading: Reading) -> Reading:
     names = ("title", "url", "language", "live") if reading.coverage == "delta" else ("title", "url", "language")
     silent = [name for name in names if getattr(reading.feed, name) is None]
     return replace(reading, feed=replace(reading.feed, **{name: getattr(before, name) for name in silent}))
+
+
+def dated(known: Mapping[str, Known], shown: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries, newest first, each on its day: one that was inferred from the day of a look is another later.
+
+    An entry that is known keeps the time that was inferred first. One that is not known, and stands below one that
+    is, was published before it: it is as many days off as that one.
+    """
+    if not any(entry.published_precision == "inferred" for entry in shown):
+        return tuple(shown)
+    off = timedelta(0)
+    found: list[Entry] = []
+    for entry in shown:
+        before = known[entry.id].entry if entry.id in known else None
+        if entry.published_at is None or entry.published_precision != "inferred":
+            found.append(entry)
+        elif before is None:
+            found.append(replace(entry, published_at=entry.published_at + off) if off else entry)
+        elif before.published_at is None or before.published_precision != "inferred":
+            found.append(entry)
+        else:
+            off = timedelta(days=round((before.published_at - entry.published_at) / timedelta(days=1)))
+            found.append(replace(entry, published_at=before.published_at))
+    return tuple(found)
 
 
 def carried(known: Known, entry: Entry, fields: Sequence[str]) -> Entry:

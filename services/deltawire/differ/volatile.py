@@ -48,7 +48,7 @@ def sift(places: Sequence[Place], known: Mapping[str, Known], shown: Sequence[En
     moved: set[Key] = set()
     spans: dict[str, dict[str, Span]] = {}
     if evidence and (cases or places):
-        hits = learning.hits(cases, len(met))
+        hits = learning.hits(cases, len(met), places)
         before = {key_of(place) for place in places if place.learned}
         places, moved, notes = learning.learned(places, hits, [e for _, e in met])
         spans = learning.voted(hits, [k for k, _ in met], cases, places, before, moved)
@@ -87,22 +87,28 @@ def _said(case: Case, learned: Mapping[str, Place], spans: Mapping[str, Span], m
             quiet[name] = False
         else:
             return case.entry
-    if not _one_content(case.entry, values, quiet):
+    if not _one_content(case, values, quiet):
         return case.entry
     return replace(case.entry, **values)
 
 
-def _one_content(entry: Entry, values: Mapping[str, Any], quiet: Mapping[str, bool]) -> bool:
+def _one_content(case: Case, values: Mapping[str, Any], quiet: Mapping[str, bool]) -> bool:
     """Whether text and markup, where both changed, still say the same: never one of now and the other of before."""
     if not {"content_text", "content_html"} <= quiet.keys():
         return True
     if quiet["content_text"] != quiet["content_html"]:
-        return False
+        # A picture or an address may be edited while what is read changes in its noise only.
+        markup = values.get("content_html")
+        return quiet["content_text"] and markup is not None and _same_words(markup, case.known.entry.content_html)
     if ("content_text" in values) == ("content_html" in values):
         return True
     # Noise that nobody reads, such as a token in an address, has no counterpart in the text.
     markup = values.get("content_html")
-    return markup is not None and blocks.read(markup) == blocks.read(entry.content_html)
+    return markup is not None and blocks.read(markup) == blocks.read(case.entry.content_html)
+
+
+def _same_words(one: str, other: str) -> bool:
+    return blocks.read(one).split() == blocks.read(other).split()
 
 
 def _quiet(place: Place, run: Run, span: Span | None, *, moved: bool) -> bool:
@@ -113,7 +119,7 @@ def _quiet(place: Place, run: Run, span: Span | None, *, moved: bool) -> bool:
         return True
     if span is None or not place.even or len(run.old) != len(run.new):
         return False
-    before = (run.tail if place.anchor == "end" else run.head) - place.index
+    before = run.offset(place.anchor) - place.index
     if before < 0 or before + len(run.gone) > span.length:
         return False
     if span.length == 1:

@@ -11,10 +11,10 @@ import orjson
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking, canonical_url
 from deltawire.grammar import counted
@@ -37,7 +37,7 @@ class AlJazeera:
     version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
-        if _DATA.match(raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")) is None:
+        if _DATA.match(opening(raw)) is None:
             return False
         shell = b'"article"' in raw.body and b'"children"' in raw.body
         return shell or (b'"posts"' in raw.body and b'"liveblog-update"' in raw.body)
@@ -95,7 +95,7 @@ def _address(here: str, child: str) -> str | None:
     return asking(here, operationName="LiveBlogUpdateQuery", variables=asked, extensions="{}")
 
 
-def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(post: Node) -> Read:
     identity = source_id(post.get("id"))
     where = identity or "an update without id"
     problems: list[Problem] = []
@@ -108,25 +108,17 @@ def _entry(post: Node) -> tuple[Entry, tuple[Problem, ...]]:
         )
     names = [person.get("name") for person in objects(post.get("author"))]
     names += [post.get("writeInAuthor"), mapping(post.get("writeInCoAuthor")).get("name")]
-    labels = [texts.line(label) or texts.line(mapping(label).get("name")) for label in _list(post.get("postLabel"))]
-    return Entry(
+    labels = [texts.line(label) or texts.line(mapping(label).get("name")) for label in items(post.get("postLabel"))]
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         title=None if post.get("shouldDisplayTitle") is False else texts.line(post.get("title")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct(map(texts.line, names)),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=distinct(labels),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 
 def _moment(value: object) -> times.Moment | None:
     return times.parse_iso(value, UTC) if isinstance(value, str) else None
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

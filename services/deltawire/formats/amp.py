@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,10 +12,10 @@ import msgspec
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.dom import Page, drop, elements, heading, line, markup, segment
+from deltawire.formats.dom import Page, drop, elements, heading, line, markup, recalled
 from deltawire.formats.page import describe, is_markup
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
 
@@ -24,7 +25,6 @@ CURSOR = "amp_latest_update_time"
 _START = re.compile(rf"<{LIST}\b", re.IGNORECASE)
 _ADVERT = re.compile(r"ad-\w+", re.ASCII)
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
-_Read = tuple[Entry, tuple[Problem, ...]]
 
 
 class Amp:
@@ -60,8 +60,7 @@ class Amp:
                 tombstones += [Tombstone(source_id=identity, at=at.at if at else None)] if identity else []
                 continue
             base = meta.url or raw.url
-            known = b"\0".join((self.name.encode(), base.encode(), segment(item)))
-            entry, found = raw.memo.recall(known, lambda item=item, base=base: _entry(item, base))  # type: ignore[misc]
+            entry, found = recalled(raw.memo, f"{self.name}\0{base}", item, partial(_entry, item, base))
             entries.append(entry)
             problems += found
         ascending = all(node.get("sort") == "ascending" for node in lists)
@@ -110,7 +109,7 @@ def _items(lists: list[etree._Element], problems: list[Problem]) -> Iterator[etr
             yield item
 
 
-def _entry(item: etree._Element, base: str) -> _Read:
+def _entry(item: etree._Element, base: str) -> Read:
     identity = source_id(item.get("id"))
     where = identity or ""
     problems: list[Problem] = []
@@ -123,18 +122,14 @@ def _entry(item: etree._Element, base: str) -> _Read:
     names = distinct(_name(node) for node in authors)
     headline = line(title)
     content = from_html(markup(item, without=[*authors, *([] if title is None else [title])]), base)
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         url=f"{base.partition('#')[0]}#{identity}" if base.startswith("http") else None,
         title=headline,
-        content_html=content.html,
-        content_text=content.text,
         authors=names,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

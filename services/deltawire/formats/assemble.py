@@ -15,10 +15,14 @@ from rapidfuzz import fuzz
 
 from deltawire.formats import text as texts
 from deltawire.formats.bounds import bounded, bounded_feed
-from deltawire.formats.content import CONTENT_VERSION
-from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
+from deltawire.formats.content import CONTENT_VERSION, Content
+from deltawire.formats.times import Moment
+from deltawire.model import Coverage, Entry, FeedMeta, Link, Media, Problem, Reading, Tombstone
 
 Order = Literal["newest-first", "oldest-first", "unordered"]
+
+Read = tuple[Entry, tuple[Problem, ...]]
+"""An entry, and what was odd about it."""
 
 _GUARDIAN_BLOCK = re.compile(r"(?:block-)?([0-9a-f]{24})(?:-pinned)?")
 _SHOWN = 3
@@ -26,6 +30,7 @@ _OPENING = 300
 _ALIKE = 60.0
 # Entries of one identity and one time that a further one is compared with: all of them would be quadratic.
 _COMPARED = 8
+_CROWD = 3
 
 
 def source_id(value: object) -> str | None:
@@ -43,6 +48,38 @@ def source_id(value: object) -> str | None:
 def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
     """The values that there are, each once, in their order."""
     return tuple(dict.fromkeys(value for value in values if value))
+
+
+def as_entry(
+    content: Content,
+    published: Moment | None,
+    updated: Moment | None = None,
+    *,
+    source_id: str | None,
+    url: str | None = None,
+    title: str | None = None,
+    authors: tuple[str, ...] = (),
+    language: str | None = None,
+    labels: tuple[str, ...] = (),
+    links: Iterable[Link] = (),
+    media: Iterable[Media] = (),
+) -> Entry:
+    """An entry with this body, published and last changed then. ``links`` and ``media`` follow those of the body."""
+    return Entry(
+        source_id=source_id,
+        url=url,
+        title=title,
+        content_html=content.html,
+        content_text=content.text,
+        authors=authors,
+        language=language,
+        published_at=published.at if published else None,
+        published_precision=published.precision if published else "unknown",
+        updated_at=updated.at if updated else None,
+        labels=labels,
+        links=tuple(dict.fromkeys((*content.links, *links))),
+        media=tuple(dict.fromkeys((*content.media, *media))),
+    )
 
 
 def reading(
@@ -208,14 +245,15 @@ def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[En
         return list(entries)
     kept: list[Entry] = []
     index: dict[object, list[int]] = {}
+    worthless = _shared_by_many(entries)
     for entry in entries:
         if entry.source_id is None:
             kept.append(entry)
             continue
-        identity, words = (entry.source_id,), entry.content_text or entry.title or ""
+        identity, words = (entry.source_id,), _words(entry)
         exact, timed = (entry.source_id, words), (entry.source_id, entry.published_at)
         known = list(index.get(exact, ())) if words else []
-        if entry.published_at is not None:
+        if entry.published_at is not None and entry.source_id not in worthless:
             known += (place for place in index.get(timed, ()) if _alike(words, kept[place]))
         same = next(iter(known), None)
         if identity in index and (same is None or entry != kept[same]):
@@ -232,8 +270,23 @@ def _one_per_identity(entries: Sequence[Entry], noted: list[Problem]) -> list[En
     return kept
 
 
+def _shared_by_many(entries: Sequence[Entry]) -> set[str]:
+    """The identities that stand on several entries of which no two have most words in common."""
+    apart: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.source_id is not None:
+            others = apart.setdefault(entry.source_id, [])
+            if len(others) < _CROWD and not any(_alike(_words(entry), other) for other in others):
+                others.append(entry)
+    return {identity for identity, others in apart.items() if len(others) == _CROWD}
+
+
+def _words(entry: Entry) -> str:
+    return entry.content_text or entry.title or ""
+
+
 def _alike(words: str, known: Entry) -> bool:
-    return fuzz.ratio(words[:_OPENING], (known.content_text or known.title or "")[:_OPENING]) >= _ALIKE
+    return fuzz.ratio(words[:_OPENING], _words(known)[:_OPENING]) >= _ALIKE
 
 
 def _is_newer(entry: Entry, known: Entry) -> bool:

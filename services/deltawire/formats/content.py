@@ -22,7 +22,7 @@ from deltawire.model import Link, Media, Problem
 
 __all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text", "tree"]
 
-CONTENT_VERSION = 2
+CONTENT_VERSION = 3
 """Raised whenever the same body comes out differently; part of every adapter's version."""
 
 MAX_HTML = 4 * 1024 * 1024
@@ -34,6 +34,9 @@ _SIMPLIFIED = Problem(
 )
 
 MAX_DEPTH = 64
+_MOST_READINGS = 6
+"""Of a body that is no regular HTML; so far none has needed more than three."""
+
 _LONG_TAG = 4096
 _MAX_ATTRIBUTES = 2000
 _SENTINEL = "\ue000end\ue000"
@@ -111,20 +114,49 @@ def from_markup(source: str, base: str | None = None) -> Content:
 
 
 def _canonical(source: str, base: str | None) -> Content:
-    source = _finished(_DOCUMENT.sub(" ", texts.clean(source).replace("\ue000", "")))
+    """The body as it comes out however often it is read again."""
+    first, regular = _once(source, base)
+    content = first
+    for _ in range(_MOST_READINGS):
+        if regular:
+            break
+        again, _ = _once(content.html, base)
+        regular = (again.html, again.text) == (content.html, content.text)
+        content = again
+    else:
+        content = from_text(content.text)
+    return msgspec.structs.replace(first, html=content.html, text=content.text)
+
+
+def _once(source: str, base: str | None) -> tuple[Content, bool]:
+    """A body as one reading leaves it, and whether another would leave it as it is."""
+    source = _finished(_DOCUMENT.sub(" ", _cleaned(source)))
     root = tree(source)
     if root is None:
-        return msgspec.structs.replace(from_text(_text_of(source)), problems=(_SIMPLIFIED,))
+        lines = _text_of(source).replace("\ue000", "").splitlines()
+        kept = "\n".join(line for line in lines if not texts.is_relative_time(texts.collapse(line)))
+        return msgspec.structs.replace(from_text(kept), problems=(_SIMPLIFIED,)), True
     reader = _Reader(base)
     layout = Layout()
     layout.flow(reader.children(root, 0)[0], wrap=True)
-    return Content(
-        # Cleaned once more: character references may have brought in what the source itself did not have.
-        html=_sanitise(texts.clean("".join(layout.html))),
-        text=texts.clean("\n".join(layout.text)),
+    laid_out = "".join(layout.html)
+    content = Content(
+        html=_sanitise(_cleaned(laid_out)),
+        text=_cleaned("\n".join(layout.text)),
         links=tuple(dict.fromkeys(reader.links)),
         media=tuple(dict.fromkeys(reader.media)),
     )
+    return content, layout.regular and reader.regular and content.html == laid_out
+
+
+def _cleaned(text: str) -> str:
+    """Also done to what comes out: character references may have brought in what the source itself did not have."""
+    return texts.clean(text).replace("\ue000", "")
+
+
+def _attribute(value: str) -> str:
+    """Escaped as nh3 writes it."""
+    return html.escape(value, quote=False).replace('"', "&quot;")
 
 
 def _text_of(source: str) -> str:
@@ -195,18 +227,22 @@ class _Reader:
         self.base = base
         self.links: list[Link] = []
         self.media: list[Media] = []
+        self.regular = True
 
     def children(
         self, element: etree._Element, depth: int, *, aside: bool = False
     ) -> tuple[list[Node | str], str | None]:
         """The nodes inside an element, and all its text while that is short enough to be a relative time."""
         nodes: list[Node | str] = [element.text] if element.text else []
-        raw: str | None = element.text or ""
+        raw = _short("", element.text or "")
         for child in element:
             if isinstance(child.tag, str):
                 links, media = len(self.links), len(self.media)
                 inner, short = self._element(child, depth + 1, aside=aside or child.tag == "aside")
-                if short is not None and len(self.media) == media and texts.is_relative_time(short):
+                timely = short is not None and texts.is_relative_time(short)
+                # What is left around it may be another, and so may be what is not left out for its media.
+                self.regular = self.regular and not timely
+                if timely and len(self.media) == media:
                     del self.links[links:]
                     nodes.append(" ")
                 else:
@@ -227,6 +263,7 @@ class _Reader:
             return self._image(element), ""
         if tag in ("br", "hr"):
             return [Node(tag, "", [])], ""
+        self.regular = self.regular and depth < MAX_DEPTH
         first = len(self.links)
         nodes, raw = self.children(element, depth, aside=aside)
         if tag == "a":
@@ -245,7 +282,7 @@ class _Reader:
         layout = Layout()
         layout.flow(nodes, wrap=False)
         self.links.append(Link(url=href, text=" ".join(layout.text), rel="related" if aside else None))
-        return [Node("a", f' href="{html.escape(href)}"', nodes)]
+        return [Node("a", f' href="{_attribute(href)}"', nodes)]
 
     def _image(self, element: etree._Element) -> list[Node | str]:
         for name in ("src", "data-src", "data-original"):
@@ -253,7 +290,7 @@ class _Reader:
             if url is not None and not url.startswith("mailto:"):
                 alt = texts.collapse(element.get("alt") or "")
                 self.media.append(Media(url=url, type="image", alt=alt or None))
-                return [Node("img", f' alt="{html.escape(alt)}" src="{html.escape(url)}"', [])]
+                return [Node("img", f' alt="{_attribute(alt)}" src="{_attribute(url)}"', [])]
         return [" "]
 
     def _embedded(self, element: etree._Element, tag: str) -> None:
@@ -271,6 +308,13 @@ class _Reader:
 
 
 def _short(raw: str | None, more: str | None) -> str | None:
-    if raw is None or more is None or len(raw) + len(more) > texts.RELATIVE_TIME_LIMIT:
+    if raw is None or more is None:
         return None
-    return raw + more
+    text = raw + more
+    if len(text) <= texts.RELATIVE_TIME_LIMIT:
+        return text
+    # White space leaves no trace, here neither. A text with more words than that is long, however short they are.
+    words = text.split(None, texts.RELATIVE_TIME_LIMIT // 2)
+    before, after = " " * text[:1].isspace(), " " * text[-1:].isspace()
+    text = f"{before}{' '.join(words)}{after}"
+    return text if len(text) <= texts.RELATIVE_TIME_LIMIT else None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from typing import TypeVar
 
 from lxml import etree
 
 from deltawire.formats import text as texts
-from deltawire.formats.base import Raw, Unreadable
+from deltawire.formats.base import Memo, Raw, Unreadable
 from deltawire.formats.content import tree
 from deltawire.formats.page import describe
 from deltawire.formats.urls import canonical_url
 from deltawire.model import FeedMeta, Problem
+
+T = TypeVar("T")
 
 _HIDDEN = re.compile(r"<!--|<(?:script|style|template)\b", re.IGNORECASE)
 _HIDDEN_END = re.compile(r"</(?:script|style|template)\s*>", re.IGNORECASE)
@@ -126,9 +129,10 @@ def line(element: etree._Element | None) -> str | None:
     return None if element is None else texts.line("".join(map(str, element.itertext())), escaped=False)
 
 
-def segment(element: etree._Element) -> bytes:
-    """The element as it came: what a memo is asked with."""
-    return etree.tostring(element, encoding="utf-8", method="html", with_tail=False)
+def recalled(memo: Memo, context: str, element: etree._Element, read: Callable[[], T]) -> T:
+    """What ``read`` makes of an element as it came; all else that it depends on is in ``context``."""
+    segment = etree.tostring(element, encoding="utf-8", method="html", with_tail=False)
+    return memo.recall(context.encode("utf-8", "surrogatepass") + b"\0" + segment, read)
 
 
 def markup(element: etree._Element, without: Container[etree._Element] = ()) -> str:

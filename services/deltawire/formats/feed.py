@@ -17,7 +17,7 @@ import msgspec
 
 from deltawire.formats import feed_loose, feed_strict, times
 from deltawire.formats import text as texts
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import NeedsLenient, Raw
 from deltawire.formats.bounds import bounded
 from deltawire.formats.content import Content, canonical_url, from_html, from_text
@@ -195,20 +195,17 @@ def _canonical(item: Item, channel: Channel, base: str) -> Canonical:
     for value, moment in ((stated, published), (changed, updated)):
         if value and moment is None:
             problems.append(Problem(code="bad-time", message=f"{value[:60]!r} is no time with a zone", where=where))
-    entry = Entry(
+    entry = as_entry(
+        content,
+        published,
+        updated,
         source_id=identity or link,
         url=link,
         title=_line(item.title, plain=item.plain_title and channel.atom),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct(name for text in item.authors if (name := texts.line(text)) and "@" not in name),
         language=spoken or texts.line(channel.language),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=tuple(sorted(distinct((texts.line(term) or "").lower() for term in item.terms))),
-        links=content.links,
-        media=tuple(dict.fromkeys(content.media + _media(item, base))),
+        media=_media(item, base),
     )
     # Here, because this is remembered: what was within bounds once needs no other look.
     entry = bounded(entry, where, problems)

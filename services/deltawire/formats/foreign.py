@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ from deltawire.model import Problem
 MAX_DEPTH = 64
 """Levels of nesting; deeper than any feed goes and shallow enough for every walk in Python."""
 
-# orjson makes a float of a whole number beyond 64 bits, and an identity must be exact.
-_LONG_NUMBER = re.compile(r"[\[,:\s]-?\d{19,}(?![\d.eE])", re.ASCII)
 _LONGEST_NUMBER = 1024
 
 
@@ -33,6 +30,11 @@ class Flaw(Exception):
         super().__init__(what)
         self.offset = offset
         self.at_end = at_end
+
+
+def opening(raw: Raw) -> bytes:
+    """How a document begins: up to 512 bytes, without a byte order mark and blanks."""
+    return raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
 def load_json(raw: Raw) -> Loaded:
@@ -69,9 +71,11 @@ def parse_json(text: str) -> Loaded:
         problems.append(
             Problem(code="json-repaired", message="the JSON holds characters that JSON forbids; they were let through")
         )
-    if _too_deep(value):
+    too_deep, vast = _measured(value)
+    if too_deep:
         raise Flaw(f"it is nested deeper than {MAX_DEPTH} levels", 0, at_end=False)
-    if not problems and _LONG_NUMBER.search(text):
+    if vast and not problems:
+        # orjson makes a float of a whole number beyond 64 bits, and an identity must be exact.
         value = _lenient(text)
     return Loaded(value, problems)
 
@@ -83,8 +87,12 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 def strings(value: object) -> Iterator[str]:
     """The strings among the items of a list; none for anything else."""
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, str))
+    yield from (item for item in items(value) if isinstance(item, str))
+
+
+def items(value: object) -> list[Any]:
+    """The items of a list; none of anything else."""
+    return value if isinstance(value, list) else []
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -94,7 +102,18 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 def objects(value: object) -> list[Mapping[str, Any]]:
     """The objects among the items of a list; none for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in items(value) if isinstance(item, dict)]
+
+
+def every_object(value: object) -> Iterator[dict[str, Any]]:
+    """All objects of a loaded document, each before those inside of it, in document order."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            yield item
+        children = item.values() if isinstance(item, dict) else items(item)
+        pending += reversed([child for child in children if isinstance(child, dict | list)])
 
 
 def string(item: Mapping[str, Any], key: str) -> str:
@@ -139,14 +158,16 @@ def _what(text: str, error: json.JSONDecodeError) -> str:
     return error.msg[0].lower() + error.msg[1:]
 
 
-def _too_deep(value: object) -> bool:
-    level = [value]
+def _measured(value: object) -> tuple[bool, bool]:
+    """Whether the document is nested too deeply, and whether it has a float beyond the whole numbers of 64 bits."""
+    level, vast = [value], False
     for _ in range(MAX_DEPTH + 1):
+        vast = vast or any(isinstance(child, float) and abs(child) >= 2**63 for child in level)
         level = [
             child
             for parent in level
             for child in (parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ())
         ]
         if not level:
-            return False
-    return True
+            return False, vast
+    return True, vast

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, source_id
+from deltawire.formats.assemble import as_entry, distinct, located, source_id
 from deltawire.formats.base import Unreadable
-from deltawire.formats.content import canonical_url, from_html
+from deltawire.formats.content import from_html
+from deltawire.formats.guardian_blocks import block_url
 from deltawire.model import Entry, Problem
 
 # Every repetition is bounded or stops at the next "<", so that no body makes the search quadratic.
@@ -87,18 +88,14 @@ def _entry(block: _Block, page: str | None, people: Mapping[str, Any], problems:
         )
     content = from_html(_elements(block.inner), page)
     problems += located(content.problems, where)
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
-        url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
+        url=block_url(page, identity),
         title=texts.line(title[1]) if title else None,
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct([contributor(block.attributes.get("data-block-contributor", ""), people)]),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
-        links=content.links,
-        media=content.media,
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import canonical_url, from_html, from_text
-from deltawire.formats.foreign import load_json
+from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
+from deltawire.formats.guardian_blocks import block_url
 from deltawire.formats.guardian_body import contributor, read_body
 from deltawire.formats.memo import recalled
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
@@ -32,7 +33,7 @@ class GuardianCapi:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         if head[:1] != b"{":
             return False
         gateway = len(raw.body) < 2048 and re.match(rb'\{\s*"message"\s*:', head) is not None
@@ -42,24 +43,24 @@ class GuardianCapi:
         loaded = load_json(raw)
         item = _item(loaded.value)
         problems = loaded.problems
-        fields = _mapping(item.get("fields"))
-        url = canonical_url(_string(item, "webUrl"), raw.url)
+        fields = mapping(item.get("fields"))
+        url = canonical_url(string(item, "webUrl"), raw.url)
         people = {
             str(tag.get("id")): tag.get("webTitle")
-            for tag in _objects(item.get("tags"))
+            for tag in objects(item.get("tags"))
             if tag.get("type") == "contributor"
         }
-        blocks = _mapping(item.get("blocks"))
+        blocks = mapping(item.get("blocks"))
         coverage: Coverage
         if isinstance(blocks.get("body"), list):
-            shown = _objects(blocks["body"])
+            shown = objects(blocks["body"])
             coverage = "full" if _total(blocks, len(shown)) <= len(shown) else "window"
             entries = _entries(raw, shown, url, people, problems)
         elif isinstance(blocks.get("requestedBodyBlocks"), dict):
             shown, coverage = _requested(blocks["requestedBodyBlocks"], _total(blocks, -1))
             entries = _entries(raw, shown, url, people, problems)
-        elif _string(fields, "body").strip():
-            entries, coverage = read_body(_string(fields, "body"), url, people, problems), "full"
+        elif string(fields, "body").strip():
+            entries, coverage = read_body(string(fields, "body"), url, people, problems), "full"
         else:
             raise Unreadable(
                 "empty",
@@ -86,8 +87,8 @@ def _item(document: Any) -> Mapping[str, Any]:
     Raises:
         Unreadable: the API refused (in its own words), or the answer is not about exactly one live blog.
     """
-    whole = _mapping(document)
-    response = _mapping(whole.get("response"))
+    whole = mapping(document)
+    response = mapping(whole.get("response"))
     if not response and isinstance(whole.get("message"), str):
         raise Unreadable(
             "source-error", f"the Content API refused the request: {texts.collapse(whole['message'])[:300]}"
@@ -96,10 +97,10 @@ def _item(document: Any) -> Mapping[str, Any]:
         words = texts.line(response.get("message")) or "no reason given"
         raise Unreadable("source-error", f"the Content API refused the request: {words[:300]}")
     if isinstance(response.get("content"), dict):
-        return _mapping(response["content"])
+        return mapping(response["content"])
     if not isinstance(response.get("results"), list):
         raise Unreadable("not-a-live-blog", "the Content API answer has neither content nor results")
-    results = _objects(response["results"])
+    results = objects(response["results"])
     found = [item for item in results if item.get("type") == "liveblog"]
     if len(found) > 1:
         listed = ", ".join(str(item.get("id"))[:120] for item in found[:3])
@@ -114,7 +115,7 @@ def _item(document: Any) -> Mapping[str, Any]:
 
 def _requested(requested: Mapping[str, Any], total: int) -> tuple[list[Mapping[str, Any]], Coverage]:
     """The blocks of all requested selections, each once, newest first, and what their union covers."""
-    selections = {name: _objects(blocks) for name, blocks in requested.items() if isinstance(blocks, list)}
+    selections = {name: objects(blocks) for name, blocks in requested.items() if isinstance(blocks, list)}
     union: dict[str, Mapping[str, Any]] = {}
     for number, block in enumerate(block for blocks in selections.values() for block in blocks):
         union.setdefault(source_id(block.get("id")) or f"\0{number}", block)
@@ -145,16 +146,15 @@ def _entries(
     return entries
 
 
-def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]) -> tuple[Entry, list[Problem]]:
-    """The entry, and what was odd about it."""
+def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]) -> Read:
     identity = source_id(block.get("id"))
     where = identity or "a block without id"
-    attributes = _mapping(block.get("attributes"))
+    attributes = mapping(block.get("attributes"))
     body = block.get("bodyHtml")
     if not isinstance(body, str):
-        elements = (_mapping(element.get("textTypeData")) for element in _objects(block.get("elements")))
-        body = "".join(_string(element, "html") for element in elements)
-    content = from_html(body, page) if body else from_text(_string(block, "bodyTextSummary"))
+        elements = (mapping(element.get("textTypeData")) for element in objects(block.get("elements")))
+        body = "".join(string(element, "html") for element in elements)
+    content = from_html(body, page) if body else from_text(string(block, "bodyTextSummary"))
     problems = located(content.problems, where)
     created = times.inferred(times.parse(block.get("createdDate")))
     published = times.parse(block.get("firstPublishedDate") or block.get("publishedDate")) or created
@@ -163,28 +163,23 @@ def _entry(block: Mapping[str, Any], page: str | None, people: Mapping[str, Any]
         problems.append(
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
         )
-    entry = Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
-        url=canonical_url(f"{page}?page=with:block-{identity}#block-{identity}") if page and identity else None,
+        url=block_url(page, identity),
         title=texts.line(block.get("title")) or texts.line(attributes.get("title")),
-        content_html=content.html,
-        content_text=content.text,
-        authors=distinct(_author(person, people) for person in _list(block.get("contributors"))),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
+        authors=distinct(_author(person, people) for person in items(block.get("contributors"))),
         labels=tuple(label for key, label in _LABELS.items() if _flag(attributes.get(key))),
-        links=content.links,
-        media=content.media,
-    )
-    return entry, problems
+    ), tuple(problems)
 
 
 def _author(person: Any, people: Mapping[str, Any]) -> str | None:
     """A contributor by name. createdBy and lastModifiedBy, staff accounts with e-mail addresses, are not read."""
     if isinstance(person, str):
         return contributor(person, people)
-    return texts.line(_mapping(person).get("webTitle")) or texts.line(_mapping(person).get("name"))
+    return texts.line(mapping(person).get("webTitle")) or texts.line(mapping(person).get("name"))
 
 
 def _total(blocks: Mapping[str, Any], default: int) -> int:
@@ -195,20 +190,3 @@ def _total(blocks: Mapping[str, Any], default: int) -> int:
 def _flag(value: Any) -> bool | None:
     """The API writes booleans of ``fields`` as strings."""
     return {"true": True, "false": False}.get(str(value).lower())
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in _list(value) if isinstance(item, dict)]
-
-
-def _string(item: Mapping[str, Any], key: str) -> str:
-    value = item.get(key)
-    return value if isinstance(value, str) else ""

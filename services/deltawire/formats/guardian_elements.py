@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from deltawire.formats.foreign import mapping, objects, string
+
 Element = Mapping[str, Any]
 
 
@@ -18,33 +20,31 @@ def element_html(element: Element) -> str | None:
     if kind == "Image":
         return _picture(element)
     if kind == "MultiImage":
-        return "".join(_picture(image) for image in _objects(element.get("images")))
+        return "".join(_picture(image) for image in objects(element.get("images")))
     if kind == "RichLink":
-        label = f"{_text(element, 'prefix')}<a{_attribute('href', element, 'url')}>{escape(_text(element, 'text'))}</a>"
-        return f"<aside><p>{label}</p></aside>"
+        link = f"<a{_attribute('href', element, 'url')}>{escape(string(element, 'text'))}</a>"
+        return f"<aside><p>{string(element, 'prefix')}{link}</p></aside>"
     if kind.startswith("Youtube"):
-        asset = _text(element, "assetId")
+        asset = string(element, "assetId")
         address = f"https://www.youtube.com/embed/{asset}" if asset else ""
         title = _attribute("title", element, "mediaTitle")
         return f'<iframe src="{escape(address)}"{title}></iframe>' if address else ""
-    if markup := _text(element, "html"):
+    if markup := string(element, "html"):
         return markup
     for key in ("embedUrl", "url", "originalUrl"):
-        if address := _text(element, key):
-            name = _text(element, "title") or _text(element, "alt")
+        if address := string(element, key):
+            name = string(element, "title") or string(element, "alt")
             frame = f'<iframe src="{escape(address)}" title="{escape(name)}"></iframe>'
-            return frame + _caption(_text(element, "caption"), "")
+            return frame + _caption(string(element, "caption"), "")
     return None
 
 
 def _picture(element: Element) -> str:
-    data = element.get("data")
-    words: Element = data if isinstance(data, dict) else {}
-    media = element.get("media")
-    best = max(_objects(media.get("allImages") if isinstance(media, dict) else None), key=_rank, default={})
-    address = _text(best, "url") or _source(element)
+    words = mapping(element.get("data"))
+    best = max(objects(mapping(element.get("media")).get("allImages")), key=_rank, default={})
+    address = string(best, "url") or _source(element)
     picture = f'<img src="{escape(address)}"{_attribute("alt", words, "alt")}>' if address else ""
-    return f"<figure>{picture}{_caption(_text(words, 'caption'), _text(words, 'credit'))}</figure>"
+    return f"<figure>{picture}{_caption(string(words, 'caption'), string(words, 'credit'))}</figure>"
 
 
 def _caption(caption: str, credit: str) -> str:
@@ -54,27 +54,17 @@ def _caption(caption: str, credit: str) -> str:
 
 def _rank(file: Element) -> tuple[bool, int, str]:
     """The original first, then the widest."""
-    fields = file.get("fields")
-    known: Element = fields if isinstance(fields, dict) else {}
-    width = str(known.get("width"))
-    return str(known.get("isMaster")).lower() == "true", int(width) if width.isdecimal() else 0, _text(file, "url")
+    fields = mapping(file.get("fields"))
+    width = str(fields.get("width"))
+    return str(fields.get("isMaster")).lower() == "true", int(width) if width.isdecimal() else 0, string(file, "url")
 
 
 def _source(element: Element) -> str:
     """An address of the picture without the parameters that size it."""
-    offered = [source for group in _objects(element.get("imageSources")) for source in _objects(group.get("srcSet"))]
-    return next((address.partition("?")[0] for source in offered if (address := _text(source, "src"))), "")
+    offered = [source for group in objects(element.get("imageSources")) for source in objects(group.get("srcSet"))]
+    return next((address.partition("?")[0] for source in offered if (address := string(source, "src"))), "")
 
 
 def _attribute(name: str, element: Element, key: str) -> str:
-    value = _text(element, key)
+    value = string(element, key)
     return f' {name}="{escape(value)}"' if value else ""
-
-
-def _objects(value: Any) -> list[Element]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _text(element: Element, key: str) -> str:
-    value = element.get(key)
-    return value if isinstance(value, str) else ""

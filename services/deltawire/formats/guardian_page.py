@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -14,12 +15,13 @@ import msgspec
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, segment
+from deltawire.formats.foreign import load_json, mapping, objects, opening, string
 from deltawire.formats.guardian_blocks import block_url, without_auto_links
 from deltawire.formats.guardian_elements import element_html
+from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
 
@@ -29,7 +31,6 @@ _LIVE = {"LiveBlogDesign": True, "DeadBlogDesign": False}
 _READ = ("id", "title", "contributors", "blockFirstPublished", "blockCreatedOn", "blockLastUpdated")
 
 Block = Mapping[str, Any]
-_Read = tuple[Entry, tuple[Problem, ...]]
 
 
 class GuardianPage:
@@ -39,31 +40,29 @@ class GuardianPage:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         if head[:1] != b"{" or re.match(rb'\{\s*"response"\s*:', head):
             return False
         return b'"blocks"' in raw.body and (_ELEMENTS in raw.body or b'"pageType"' in raw.body)
 
     def read(self, raw: Raw) -> Reading:
         loaded = load_json(raw)
-        page = loaded.value if isinstance(loaded.value, dict) else {}
+        page = mapping(loaded.value)
         problems = loaded.problems
-        design = str(_mapping(page.get("format")).get("design"))
+        design = str(mapping(page.get("format")).get("design"))
         if not isinstance(page.get("blocks"), list):
             raise Unreadable("not-a-live-blog", "the JSON has no list of blocks, so it is no Guardian page")
-        if design not in _LIVE and not _mapping(page.get("pageType")).get("isLiveblog"):
+        if design not in _LIVE and not mapping(page.get("pageType")).get("isLiveblog"):
             raise Unreadable("not-a-live-blog", "the Guardian page is an article, no live blog")
-        url = canonical_url(_string(page, "webURL"), raw.url)
+        url = canonical_url(string(page, "webURL"), raw.url)
         labels = _labelled(page)
-
-        def entry_of(block: Block) -> Entry:
+        entries: list[Entry] = []
+        for block in _shown(page):
             marks = labels(block)
-            entry, found = raw.memo.recall(
-                segment([self.name, url, marks, _read_of(block)]), lambda: _entry(block, url, marks)
-            )
-            problems.extend(found)
-            return entry
-
+            context = f"{self.name}\0{url}\0{marks}"
+            entry, noted = recalled(raw.memo, context, _read_of(block), partial(_entry, block, url, marks))
+            entries.append(entry)
+            problems += noted
         found = reading(
             format=self.name,
             version=self.version,
@@ -74,7 +73,7 @@ class GuardianPage:
                 live=_LIVE.get(design),
             ),
             coverage=_coverage(page),
-            entries=[entry_of(block) for block in _shown(page)],
+            entries=entries,
             problems=problems,
             more=_older(page, raw.url),
         )
@@ -86,9 +85,9 @@ def _shown(page: Block) -> list[Block]:
 
     The page leaves the pinned block out of its list when it would stand first there.
     """
-    blocks: list[Block] = [block for block in page["blocks"] if isinstance(block, dict)]
+    blocks = objects(page["blocks"])
     ids = {source_id(block.get("id")) for block in blocks}
-    pinned = _mapping(page.get("pinnedPost"))
+    pinned = mapping(page.get("pinnedPost"))
     return [pinned, *blocks] if pinned and source_id(pinned.get("id")) not in ids else blocks
 
 
@@ -99,10 +98,9 @@ def _labelled(page: Block) -> Callable[[Block], tuple[str, ...]]:
     """
     listed = {
         source_id(event.get("id")): "keyEvent" if texts.line(event.get("title")) else "summary"
-        for event in _list(page.get("keyEvents"))
-        if isinstance(event, dict)
+        for event in objects(page.get("keyEvents"))
     }
-    pinned = source_id(_mapping(page.get("pinnedPost")).get("id"))
+    pinned = source_id(mapping(page.get("pinnedPost")).get("id"))
 
     def labels(block: Block) -> tuple[str, ...]:
         identity = source_id(block.get("id"))
@@ -120,16 +118,16 @@ def _labelled(page: Block) -> Callable[[Block], tuple[str, ...]]:
 
 def _unstated(page: Block) -> tuple[str, ...]:
     """What pages did not tell yet when they were made: bylines until 2021, all labels until 2023."""
-    parts = {key for block in page["blocks"] if isinstance(block, dict) for key in block}
+    parts = {key for block in objects(page["blocks"]) for key in block}
     told = {"authors": "contributors", "labels": "attributes"}
     return tuple(field for field, key in told.items() if parts and key not in parts)
 
 
-def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
+def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> Read:
     identity = source_id(block.get("id"))
     where = identity or "a block without id"
     problems: list[Problem] = []
-    parts = [element_html(element) for element in _list(block.get("elements")) if isinstance(element, dict)]
+    parts = [element_html(element) for element in objects(block.get("elements"))]
     if None in parts:
         message = f"{parts.count(None)} elements of the block are of a kind without text or address and were left out"
         problems.append(Problem(code="unread-element", message=message, where=where))
@@ -143,22 +141,16 @@ def _entry(block: Block, page: str | None, labels: tuple[str, ...]) -> _Read:
             Problem(code="bad-time", message="the block has no time of publication that can be read", where=where)
         )
     title = texts.line(block.get("title"))
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         url=block_url(page, identity),
         # Since 2023 the page captions a summary that has no title; it is the label in other words.
         title=None if title == "Summary" and "summary" in labels else title,
-        content_html=content.html,
-        content_text=content.text,
-        authors=distinct(
-            texts.line(person.get("name")) for person in _list(block.get("contributors")) if isinstance(person, dict)
-        ),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
+        authors=distinct(texts.line(person.get("name")) for person in objects(block.get("contributors"))),
         labels=labels,
-        links=content.links,
-        media=content.media,
     ), tuple(problems)
 
 
@@ -166,8 +158,7 @@ def _read_of(block: Block) -> list[Any]:
     """The parts of a block that are read, without the ids of its elements: those are new at every render."""
     elements = [
         {key: value for key, value in element.items() if key != "elementId"}
-        for element in _list(block.get("elements"))
-        if isinstance(element, dict)
+        for element in objects(block.get("elements"))
     ]
     return [elements, *(block.get(key) for key in _READ)]
 
@@ -175,28 +166,15 @@ def _read_of(block: Block) -> list[Any]:
 def _coverage(page: Block) -> Coverage:
     if page.get("filterKeyEvents") is True:
         return "delta"
-    pages = _mapping(page.get("pagination")).get("totalPages", 1)
+    pages = mapping(page.get("pagination")).get("totalPages", 1)
     return "full" if pages in (0, 1) else "window"
 
 
 def _older(page: Block, here: str) -> list[str]:
     """The next older page, in the notation of this one."""
-    query = dict(parse_qsl(_string(_mapping(page.get("pagination")), "older").removeprefix("?")))
+    query = dict(parse_qsl(string(mapping(page.get("pagination")), "older").removeprefix("?")))
     parts = urlsplit(here)
     if "page" not in query or parts.scheme not in ("http", "https") or not parts.path.endswith(".json"):
         return []
     kept = [pair for pair in parse_qsl(parts.query) if pair[0] != "page"]
     return [urlunsplit(parts._replace(query=urlencode([*kept, ("page", query["page"])]), fragment=""))]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _string(item: Mapping[str, Any], key: str) -> str:
-    value = item.get(key)
-    return value if isinstance(value, str) else ""

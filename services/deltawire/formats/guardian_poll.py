@@ -5,21 +5,20 @@ The answer holds at most five blocks that are newer than the cursor, as HTML, an
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.dom import Page, classes, elements, heading, line, markup, segment
-from deltawire.formats.foreign import load_json
+from deltawire.formats.dom import Page, classes, elements, heading, line, markup, recalled
+from deltawire.formats.foreign import load_json, opening
 from deltawire.formats.guardian_blocks import block_url, without_auto_links
 from deltawire.model import Entry, FeedMeta, Problem, Reading
-
-_Read = tuple[Entry, tuple[Problem, ...]]
 
 
 class GuardianPoll:
@@ -27,7 +26,7 @@ class GuardianPoll:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         return head[:1] == b"{" and all(key in raw.body for key in (b'"numNewBlocks"', b'"html"'))
 
     def read(self, raw: Raw) -> Reading:
@@ -45,8 +44,7 @@ class GuardianPoll:
                 # Appeals for donations stand among the blocks.
                 if "block" not in classes(node) or "is-epic" in classes(node):
                     continue
-                known = b"\0".join((self.name.encode(), (url or "").encode(), segment(node)))
-                entry, found = raw.memo.recall(known, lambda node=node: _entry(node, url))  # type: ignore[misc]
+                entry, found = recalled(raw.memo, f"{self.name}\0{url or ''}", node, partial(_entry, node, url))
                 entries.append(entry)
                 problems += found
         if not entries and _counted(answer):
@@ -77,7 +75,7 @@ def _page(poll: str) -> str | None:
     return f"{parts.scheme}://{host}{parts.path.removesuffix('.json')}"
 
 
-def _entry(node: etree._Element, page: str | None) -> _Read:
+def _entry(node: etree._Element, page: str | None) -> Read:
     identity = source_id(node.get("id"))
     where = identity or "a block without id"
     problems = []
@@ -92,14 +90,10 @@ def _entry(node: etree._Element, page: str | None) -> _Read:
     around = [part for part in elements(node) if part.tag in ("header", "footer")]
     outside = [] if title is None or any(part in around for part in title.iterancestors()) else [title]
     content = from_html(without_auto_links(markup(node, without=[*around, *outside])), page)
-    return Entry(
+    return as_entry(
+        content,
+        published,
         source_id=identity,
         url=block_url(page, identity),
         title=headline,
-        content_html=content.html,
-        content_text=content.text,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))

@@ -7,14 +7,14 @@ while a blog runs, by most (formats.md 1).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats.assemble import reading
 from deltawire.formats.base import Raw, Unreadable
-from deltawire.formats.foreign import MAX_DEPTH, Flaw, load_json, parse_json, position
+from deltawire.formats.foreign import Flaw, every_object, load_json, parse_json, position
 from deltawire.formats.jsonld_updates import Node, address, read_updates
 from deltawire.formats.page import Script, describe, jsonld_scripts
 from deltawire.formats.urls import canonical_url
@@ -38,23 +38,22 @@ class JsonLd:
         text, wrong_bytes = texts.decode(raw.body, raw.content_type)
         problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
         broken: list[Unreadable] = []
-        if text.lstrip()[:1] in ("{", "["):
+        if _is_json(text):
             loaded = load_json(raw)
-            roots, found = [loaded.value], "a JSON document"
+            roots = [loaded.value]
             problems = loaded.problems
         else:
             roots, broken = _load_scripts(text, problems)
-            found = describe(text)
-        nodes = [node for root in roots for node in _objects(root)]
+        nodes = [node for root in roots for node in every_object(root)]
         blogs = [node for node in nodes if BLOG in types(node)]
         if not any("liveBlogUpdate" in blog for blog in blogs) and broken:
             raise broken[0]
         if not blogs:
-            raise Unreadable("not-a-live-blog", f"{found} has no {BLOG}: {_types_found(nodes)}")
+            raise Unreadable("not-a-live-blog", f"{_kind(text)} has no {BLOG}: {_types_found(nodes)}")
         blog = _the_blog(blogs, raw.url)
         if blog.get("liveBlogUpdate") is None:
             raise Unreadable(
-                "empty", f"{found} has a {BLOG} without liveBlogUpdate: its entries are not in the JSON-LD"
+                "empty", f"{_kind(text)} has a {BLOG} without liveBlogUpdate: its entries are not in the JSON-LD"
             )
         if not blog["liveBlogUpdate"] and broken:
             raise broken[0]
@@ -83,6 +82,15 @@ def _is_jsonld(raw: Raw) -> bool:
     return any(
         isinstance(node, dict) and _KEYWORDS & node.keys() for node in (root if isinstance(root, list) else [root])
     )
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def _kind(text: str) -> str:
+    """What the document is, for a refusal: to look for that takes longer than all else in a page that is known."""
+    return "a JSON document" if _is_json(text) else describe(text)
 
 
 def types(node: Node) -> list[str]:
@@ -144,18 +152,6 @@ def _refusal(html: str, script: Script, flaw: Flaw) -> Unreadable:
         "malformed",
         f"JSON-LD script {script.number} is invalid JSON at line {line}, column {column} of the page: {flaw}",
     )
-
-
-def _objects(root: Any) -> Iterator[dict[str, Any]]:
-    """All objects of a document, in document order."""
-    pending = [(root, 0)]
-    while pending:
-        value, depth = pending.pop()
-        if isinstance(value, dict):
-            yield value
-        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        if depth <= MAX_DEPTH:
-            pending += [(child, depth + 1) for child in reversed(list(children)) if isinstance(child, dict | list)]
 
 
 def _the_blog(blogs: Sequence[Node], url: str) -> Node:

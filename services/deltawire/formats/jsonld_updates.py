@@ -11,7 +11,7 @@ from typing import Any
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, source_id, unique_or_next
+from deltawire.formats.assemble import as_entry, distinct, located, source_id, unique_or_next
 from deltawire.formats.base import Forgetful, Memo, Unreadable
 from deltawire.formats.content import Content, from_markup
 from deltawire.formats.memo import recalled
@@ -76,19 +76,16 @@ def read_updates(
         own = [medium for medium in _images(update.get("image"), base)[:1] if medium.url not in blog_images]
         at, changed = published[number], modified[number]
         entries.append(
-            Entry(
+            as_entry(
+                content,
+                at,
+                changed,
                 source_id=ids[number],
                 url=urls[number],
                 title=titles[number],
-                content_html=content.html,
-                content_text=content.text,
                 authors=distinct(_names(update.get("author"))),
                 language=texts.line(update.get("inLanguage")) or language,
-                published_at=at.at if at else None,
-                published_precision=at.precision if at else "unknown",
-                updated_at=changed.at if changed else None,
-                links=content.links,
-                media=tuple(dict.fromkeys([*content.media, *own, *_videos(update.get("video"), base)])),
+                media=[*own, *_videos(update.get("video"), base)],
             )
         )
     return entries

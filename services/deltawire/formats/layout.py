@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import html
 
-from deltawire.formats.text import words
+from deltawire.formats.text import RELATIVE_TIME_LIMIT, is_relative_time, words
 
 BLOCKS = words("p blockquote ul ol li dl dt dd h1 h2 h3 h4 h5 h6 pre figure figcaption hr table caption tr td th")
 # What may hold only text of its own keeps it bare; everything else has its loose text wrapped in a paragraph.
 _WRAPS = frozenset({"", "blockquote"})
+# Parsers move what stands elsewhere, or close what is open around it.
+_ONLY_IN = {
+    **dict.fromkeys(("td", "th"), frozenset({"tr"})),
+    **dict.fromkeys(("tr", "caption"), frozenset({"table"})),
+    **dict.fromkeys(("dt", "dd"), frozenset({"dl"})),
+    "li": frozenset({"ul", "ol"}),
+}
+_ONLY_HOLDS = {
+    "table": frozenset({"tr", "caption"}),
+    "tr": frozenset({"td", "th"}),
+    **dict.fromkeys(words("p h1 h2 h3 h4 h5 h6 pre dt caption"), frozenset[str]()),
+}
 
 
 class Node:
@@ -26,11 +38,16 @@ class Node:
 
 
 class Layout:
-    """Collects ``html`` (pieces to be joined) and ``text`` (one line a block or forced break)."""
+    """Collects ``html`` (pieces to be joined) and ``text`` (one line a block or forced break).
 
-    def __init__(self) -> None:
+    ``regular`` says that the elements stand where HTML has them, so that every parser makes the same tree of them.
+    """
+
+    def __init__(self, tag: str = "") -> None:
         self.html: list[str] = []
         self.text: list[str] = []
+        self.regular = True
+        self._tag = tag
         self._bare = False
 
     def flow(self, nodes: list[Node | str], *, wrap: bool) -> None:
@@ -55,12 +72,22 @@ class Layout:
         elif node.tag == "":
             self.flow(node.children, wrap=wrap)
         else:
-            inner = Layout()
+            inner = Layout(node.tag)
             inner.flow(node.children, wrap=node.tag in _WRAPS)
             if inner.html:
+                self.regular = self.regular and inner.regular and self._may_hold(node.tag)
                 self.html += [f"<{node.tag}{node.attributes}>", *inner.html, f"</{node.tag}>"]
                 self.text += inner.text
                 self._bare = False
+
+    def _may_hold(self, tag: str) -> bool:
+        """Whether a block stands where it belongs: inline elements and those for text of their own hold none."""
+        around = self._tag
+        return (
+            (around in _ONLY_IN[tag] if tag in _ONLY_IN else tag in BLOCKS)
+            and (not around or around in BLOCKS)
+            and (around not in _ONLY_HOLDS or tag in _ONLY_HOLDS[around])
+        )
 
     def _run(self, nodes: list[Node | str], *, wrap: bool) -> None:
         if not nodes:
@@ -73,6 +100,13 @@ class Layout:
                 self.html.append("<br>")
             self._bare = not wrap
             self.html.append(f"<p>{markup}</p>" if wrap else markup)
+            # Loose text that says when it was written is dropped where it stands in an element of its own.
+            self.regular = (
+                self.regular
+                and self._tag not in ("table", "tr")
+                and (not wrap or self._may_hold("p"))
+                and not (len(markup) <= RELATIVE_TIME_LIMIT and is_relative_time("".join(line.text)))
+            )
             self.text += [part for part in map(str.strip, "".join(line.text).split("\n")) if part]
 
 

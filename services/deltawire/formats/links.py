@@ -13,7 +13,7 @@ from lxml import etree
 from deltawire.formats import text as texts
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.dom import Page, line
-from deltawire.formats.foreign import Flaw, parse_json
+from deltawire.formats.foreign import Flaw, every_object, mapping, objects, parse_json, string
 from deltawire.formats.page import is_markup, jsonld_scripts
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Entry
@@ -73,13 +73,12 @@ def of_entries(entries: tuple[Entry, ...]) -> list[Found]:
 
 def of_query(document: object) -> list[Found] | None:
     """The results of a query of the Guardian's Content API; null if the document is none."""
-    response = document.get("response") if isinstance(document, dict) else None
-    results = response.get("results") if isinstance(response, dict) else None
+    results = mapping(mapping(document).get("response")).get("results")
     if not isinstance(results, list):
         return None
-    objects = [result for result in results[:MOST_LINKS] if isinstance(result, dict)]
     found = (
-        _found(_text(r, "webUrl"), None, _text(r, "webTitle"), _time(_text(r, "webPublicationDate"))) for r in objects
+        _found(string(r, "webUrl"), None, string(r, "webTitle"), _time(string(r, "webPublicationDate")))
+        for r in objects(results[:MOST_LINKS])
     )
     return [link for link in found if link]
 
@@ -124,10 +123,10 @@ def _blogs(page: Page, base: str) -> Iterator[Found]:
             document = parse_json(script.text).value
         except Flaw:
             continue
-        for item in _objects(document):
+        for item in every_object(document):
             if "LiveBlogPosting" in _types(item):
-                url = _text(item, "url") or _text(item, "@id") or _text(item, "mainEntityOfPage")
-                if link := _found(url, base, _text(item, "headline") or _text(item, "name"), _published(item)):
+                url = string(item, "url") or string(item, "@id") or string(item, "mainEntityOfPage")
+                if link := _found(url, base, string(item, "headline") or string(item, "name"), _published(item)):
                     yield link
     marked = (n for n in page.root.iter(etree.Element) if (n.get("itemtype") or "").rstrip("/").endswith(_BLOG_TYPE))
     # Items within items have one anchor, and are looked through once for each level.
@@ -137,30 +136,13 @@ def _blogs(page: Page, base: str) -> Iterator[Found]:
             yield link
 
 
-def _objects(value: object) -> Iterator[dict[str, Any]]:
-    """Every object of a JSON document, in its order; ``parse_json`` bounds its depth."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-            waiting.extend(reversed(item.values()))
-        elif isinstance(item, list):
-            waiting.extend(reversed(item))
-
-
 def _types(item: dict[str, Any]) -> list[object]:
     types = item.get("@type")
     return types if isinstance(types, list) else [types]
 
 
 def _published(item: dict[str, Any]) -> datetime | None:
-    return _time(_text(item, "coverageStartTime") or _text(item, "datePublished"))
-
-
-def _text(item: dict[str, Any], name: str) -> str:
-    value = item.get(name)
-    return value if isinstance(value, str) else ""
+    return _time(string(item, "coverageStartTime") or string(item, "datePublished"))
 
 
 def _time(text: str) -> datetime | None:

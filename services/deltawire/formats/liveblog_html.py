@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from lxml import etree
 
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.dom import Page, classes, elements, heading, line, markup, segment
+from deltawire.formats.dom import Page, classes, elements, heading, line, markup, recalled
 from deltawire.formats.page import describe, has_jsonld_updates, is_markup
 from deltawire.formats.urls import canonical_url
-from deltawire.model import Entry, Problem, Reading
+from deltawire.model import Problem, Reading
 
 
 class _Kind(NamedTuple):
@@ -33,7 +33,6 @@ _KINDS = (
 )
 _START = re.compile(r"""\b(?:live-event-entry|live-events__entry)(?=["'\s>])""")
 _MARKED = re.compile(rb"\b(?:live-event-entry|live-events__entry)[\"'\s]")
-_Read = tuple[Entry, tuple[Problem, ...]]
 
 
 class LiveblogHtml:
@@ -46,7 +45,7 @@ class LiveblogHtml:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        return is_markup(raw.body) and _MARKED.search(raw.body) is not None and not has_jsonld_updates(raw.body)
+        return is_markup(raw.body) and not has_jsonld_updates(raw.body) and _MARKED.search(raw.body) is not None
 
     def read(self, raw: Raw) -> Reading:
         page = Page(raw)
@@ -57,14 +56,9 @@ class LiveblogHtml:
         problems = page.problems
         meta = page.meta()
         base = meta.url or raw.url
-
-        def reader(node: etree._Element, kind: _Kind) -> Callable[[], _Read]:
-            return lambda: _entry(node, kind, base)
-
         entries = []
         for node, kind in found:
-            known = b"\0".join((self.name.encode(), base.encode(), segment(node)))
-            entry, noted = raw.memo.recall(known, reader(node, kind))
+            entry, noted = recalled(raw.memo, f"{self.name}\0{base}", node, partial(_entry, node, kind, base))
             entries.append(entry)
             problems += noted
         return reading(
@@ -82,7 +76,7 @@ def _kind(node: etree._Element) -> _Kind | None:
     return next((kind for kind in _KINDS if kind.entry in names and node.get("id")), None)
 
 
-def _entry(node: etree._Element, kind: _Kind, base: str) -> _Read:
+def _entry(node: etree._Element, kind: _Kind, base: str) -> Read:
     identity = source_id(node.get("id"))
     where = identity or "an entry without id"
     problems = []
@@ -96,19 +90,15 @@ def _entry(node: etree._Element, kind: _Kind, base: str) -> _Read:
     title = heading(node)
     headline, names = line(title), distinct(_authors(head, key_event=key_event))
     content = from_html(markup(node, without=[part for part in (head, title) if part is not None]), base)
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         url=canonical_url(f"{base.partition('#')[0]}#{identity}"),
         title=headline,
-        content_html=content.html,
-        content_text=content.text,
         authors=names,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=("key-event",) if key_event else (),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

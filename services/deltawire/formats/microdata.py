@@ -40,7 +40,7 @@ class Microdata:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        return is_markup(raw.body) and _TYPE.search(raw.body) is not None and not has_jsonld_updates(raw.body)
+        return is_markup(raw.body) and not has_jsonld_updates(raw.body) and _TYPE.search(raw.body) is not None
 
     def read(self, raw: Raw) -> Reading:
         page = Page(raw)

@@ -35,10 +35,10 @@ _SNIFFED = 200_000
 
 class PlainText:
     name: ClassVar[str] = "plain-text"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     def claims(self, raw: Raw) -> bool:
-        head = texts.decode(raw.body[:_SNIFFED], raw.content_type)[0].lstrip()
+        head = _even(texts.decode(raw.body[:_SNIFFED], raw.content_type)[0]).lstrip()
         if head[:1] in ("<", "{", "["):
             return False
         # A text that only looks like a blog is claimed too: the refusal then says what is not understood.
@@ -47,7 +47,7 @@ class PlainText:
     def read(self, raw: Raw) -> Reading:
         text, wrong_bytes = texts.decode(raw.body, raw.content_type)
         problems = [Problem(code="bad-bytes", message=wrong_bytes)] if wrong_bytes else []
-        text = texts.clean(text).replace("\r\n", "\n").replace("\r", "\n")
+        text = _even(text)
         if text.lstrip()[:1] == "<":
             raise Unreadable("not-a-live-blog", "the document is markup, no plain text")
         marks = find_marks(text, country_of(raw.url))
@@ -78,6 +78,11 @@ class PlainText:
             entries=entries,
             problems=problems,
         )
+
+
+def _even(text: str) -> str:
+    """The text without what white space tells nobody: how lines end, and how many spaces there are."""
+    return "\n".join(map(texts.collapse, texts.clean(text).splitlines()))
 
 
 def _entries(

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Entry, FeedMeta, Problem, Reading
@@ -31,7 +31,7 @@ class Quintype:
     version: ClassVar[int] = 1
 
     def claims(self, raw: Raw) -> bool:
-        head = raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
+        head = opening(raw)
         return head[:1] == b"{" and b'"cards"' in raw.body and b'"story-template"' in raw.body
 
     def read(self, raw: Raw) -> Reading:
@@ -68,7 +68,7 @@ class Quintype:
         )
 
 
-def _entry(card: Card, base: str) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(card: Card, base: str) -> Read:
     identity = source_id(card.get("id"))
     where = identity or "a card without id"
     problems: list[Problem] = []
@@ -87,17 +87,13 @@ def _entry(card: Card, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     if published is None:
         problems.append(Problem(code="bad-time", message="the card has no card-added-at that is a time", where=where))
     is_key = mapping(mapping(card.get("metadata")).get("attributes")).get("key-event") is True
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         title=title,
-        content_html=content.html,
-        content_text=content.text,
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=("key-event",) if is_key else (),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

@@ -13,10 +13,10 @@ import msgspec
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import asking
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
@@ -35,7 +35,7 @@ class Superdesk:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        if raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+        if opening(raw)[:1] != b"{":
             return False
         envelope = b'"_items"' in raw.body and b'"_meta"' in raw.body
         # A blog without posts is told by its address in the envelope.
@@ -164,7 +164,7 @@ def _items(post: Post) -> list[Post]:
     return [mapping(ref.get("item")) for group in groups for ref in objects(group.get("refs"))]
 
 
-def _entry(post: Post, base: str) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(post: Post, base: str) -> Read:
     identity = source_id(post.get("_id"))
     where = identity or "a post without _id"
     problems: list[Problem] = []
@@ -179,21 +179,17 @@ def _entry(post: Post, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     labels = [
         "key-event" if post.get("lb_highlight") is True or post.get("highlight") is True else None,
         "pinned" if post.get("sticky") is True else None,
-        *(_tag(tag) for tag in _list(post.get("tags"))),
+        *(_tag(tag) for tag in items(post.get("tags"))),
     ]
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        updated,
         source_id=identity,
         title=texts.line(post.get("headline")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct([texts.line(post.get("byline")) or texts.line(mapping(post.get("publisher")).get("byline"))]),
         language=texts.line(post.get("language")),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=updated.at if updated else None,
         labels=distinct(labels),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 
@@ -222,7 +218,3 @@ def _read_of(post: Post) -> list[Any]:
 def _time(post: Post, key: str) -> datetime | None:
     moment = times.parse(post.get(key))
     return moment.at if moment else None
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -28,17 +28,56 @@ _RELATIVE_TIME = re.compile(
 RELATIVE_TIME_LIMIT = 64
 """Characters; a longer text is never taken for a relative time."""
 
-# The WHATWG Encoding Standard's single-byte and CJK encodings that news sites still serve, by Python's name. What is
-# missing (punycode, idna, undefined, uu, utf-7) is slow, raises, or is a way around the sanitiser (reliability.md 3.1).
+# The WHATWG Encoding Standard's encodings that news sites still serve, by Python's name. What is missing (punycode,
+# idna, undefined, uu, utf-7, iso-2022-jp) is slow, raises, or is a way around the sanitiser (reliability.md 3.1).
 _CODECS = words(
-    "utf-8 utf-16 utf-16-be utf-16-le utf-32 ascii iso8859-1 iso8859-2 iso8859-5 iso8859-9 iso8859-15 cp1250 cp1251 "
-    "cp1252 cp1253 cp1254 cp1255 cp1256 koi8-r koi8-u shift_jis euc_jp euc_kr gbk gb2312 gb18030 big5"
+    "utf-8 utf-16 utf-16-be utf-16-le utf-32 utf-32-be utf-32-le ascii iso8859-1 iso8859-2 iso8859-3 iso8859-4 "
+    "iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 "
+    "iso8859-16 cp866 cp874 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 koi8-r koi8-u mac-roman "
+    "mac-cyrillic tis-620 "
+    "shift_jis cp932 euc_jp euc_kr cp949 gbk gb2312 gb18030 big5 big5hkscs"
 )
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_STATED_CHARSET = re.compile(
-    rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)|<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)""",
-    re.IGNORECASE,
+# What Python has no name for.
+_LABELS = {
+    **dict.fromkeys(("windows-31j", "x-sjis", "ms_kanji"), "cp932"),
+    **dict.fromkeys(("x-gbk", "gb_2312-80", "gb_2312"), "gb18030"),
+    **dict.fromkeys(("windows-949", "ks_c_5601-1989"), "cp949"),
+    **dict.fromkeys(("windows-874", "dos-874"), "cp874"),
+    **dict.fromkeys(("unicode-1-1-utf-8", "x-unicode20utf8", "utf-8-sig"), "utf-8"),
+    **dict.fromkeys(("unicode", "ucs-2", "iso-10646-ucs-2", "csunicode"), "utf-16"),
+    **dict.fromkeys(("macintosh", "x-mac-roman", "mac"), "mac-roman"),
+    **dict.fromkeys(("x-mac-cyrillic", "x-mac-ukrainian"), "mac-cyrillic"),
+    "iso-8859-8-i": "iso8859-8",
+}
+# What is declared under these names holds characters that only the larger set has, and the standard reads it as that.
+_LARGER = {
+    **dict.fromkeys(("ascii", "iso8859-1"), "cp1252"),
+    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
+    **dict.fromkeys(("tis-620", "iso8859-11"), "cp874"),
+    "iso8859-9": "cp1254",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+}
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_WIDE: dict[tuple[bool, ...], str] = {
+    (True, False, True, False): "utf-16-le",
+    (False, True, False, True): "utf-16-be",
+    (True, False, False, False): "utf-32-le",
+    (False, False, False, True): "utf-32-be",
+}
+"""What the first four bytes tell, by which of them are not NUL (XML 1.0, appendix F.1)."""
+
+_SHOWN = 512
+_XML_ENCODING = re.compile(rb"""[^<]{0,200}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)""")
+_META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+_FEED_ROOT = re.compile(rb"<(?:\w{1,20}:)?(?:rss|RDF|feed)[\s>]")
 _HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 
 
@@ -96,26 +135,63 @@ def encoding(body: bytes, content_type: str | None) -> tuple[str, bytes, str | N
     """How a body is encoded, by Python's name; the body without its byte order mark; what was wrong, or null.
 
     Byte order mark, then the header, then what the document states (RFC 7303 section 3); only known-harmless codecs.
+    What the bytes themselves disprove is not believed: UTF-16 or 32 where they are none, and the other way round.
     """
-    name = "utf-8"
     for mark, marked in _BOMS:
         if body.startswith(mark):
-            body, name = body[len(mark) :], marked
-            break
-    else:
-        header = _HEADER_CHARSET.search(content_type or "")
-        stated = _STATED_CHARSET.search(body[:2048])
-        if header:
-            name = header[1]
-        elif stated:
-            name = (stated[1] or stated[2]).decode("ascii", "replace")
+            return marked, body[len(mark) :], None
+    wide = _WIDE.get(tuple(map(bool, body[:4])))
+    if wide is not None:
+        return wide, body, None
+    header = _HEADER_CHARSET.search(content_type or "")
+    stated = _stated(body)
+    wrong = None
+    for name in filter(None, (header and header[1], stated)):
+        codec = _codec(name)
+        if codec is None:
+            wrong = wrong or f"the encoding {name[:40]!r} is unknown or not allowed; read as UTF-8"
+            continue
+        if codec.startswith(("utf-16", "utf-32")) and _is_narrow(body):
+            continue
+        if codec == "cp1252" and stated and _codec(stated) == "utf-8" and _is_utf8(body):
+            # A server that says the same of everything it has.
+            return "utf-8", body, None
+        return {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(codec, codec), body, None
+    return "utf-8", body, wrong
+
+
+def _stated(body: bytes) -> str | None:
+    """The encoding that a document states; a feed does so in its XML declaration, and quotes pages that do."""
+    head = body[:2048]
+    found = _XML_ENCODING.match(head)
+    if found is None and head.lstrip()[:1] == b"<":
+        found = _META_CHARSET.search(head)
+        if found is not None and _FEED_ROOT.search(head, 0, found.start()):
+            return None
+    return found[1].decode("ascii", "replace") if found else None
+
+
+def _codec(name: str) -> str | None:
+    """The codec for an encoding of that name, by Python's name; null if it is unknown or not allowed."""
     try:
-        codec = codecs.lookup(name).name
+        codec = codecs.lookup(_LABELS.get(name.lower(), name)).name
     except (LookupError, ValueError):
-        codec = ""
-    if codec not in _CODECS:
-        return "utf-8", body, f"the encoding {name[:40]!r} is unknown or not allowed; read as UTF-8"
-    return "cp1252" if codec == "iso8859-1" else codec, body, None
+        return None
+    return _LARGER.get(codec, codec) if codec in _CODECS else None
+
+
+def _is_narrow(body: bytes) -> bool:
+    """Whether a body cannot be UTF-16 or 32: these have a NUL in every space and every character of markup."""
+    shown = body[:_SHOWN]
+    return b"\0" not in shown and _is_utf8(shown, whole=len(body) <= _SHOWN)
+
+
+def _is_utf8(body: bytes, *, whole: bool = True) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(body, whole)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deltawire.formats import text as texts
 from deltawire.formats import times
-from deltawire.formats.assemble import distinct, located, reading, source_id
+from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.content import from_html
-from deltawire.formats.foreign import load_json, mapping, objects, string
+from deltawire.formats.foreign import load_json, mapping, objects, opening, string
 from deltawire.formats.memo import recalled
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading, Tombstone
@@ -33,7 +33,7 @@ class WordpressLiveblog:
     version: ClassVar[int] = 2
 
     def claims(self, raw: Raw) -> bool:
-        if raw.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{" or b'"entries"' not in raw.body:
+        if opening(raw)[:1] != b"{" or b'"entries"' not in raw.body:
             return False
         paged = b'"pages"' in raw.body and (b'"page"' in raw.body or b'"latest_timestamp"' in raw.body)
         return paged or b'"entry_time"' in raw.body
@@ -114,7 +114,7 @@ def _blog(here: str) -> str | None:
     return canonical_url(urlunsplit(parts._replace(path=f"{path}/", query="", fragment=""))) if found else None
 
 
-def _entry(row: Row, base: str) -> tuple[Entry, tuple[Problem, ...]]:
+def _entry(row: Row, base: str) -> Read:
     identity = _identity(row)
     where = identity or "a row without id"
     problems: list[Problem] = []
@@ -124,20 +124,16 @@ def _entry(row: Row, base: str) -> tuple[Entry, tuple[Problem, ...]]:
     if published is None:
         problems.append(Problem(code="bad-time", message="the row has no entry_time that is a time", where=where))
     key = str(row.get("key_event")).lower() in ("true", "1")
-    return Entry(
+    return as_entry(
+        content,
+        published,
+        stamp,
         source_id=identity,
         url=canonical_url(string(row, "share_link"), base) if row.get("share_link") else None,
         title=texts.line(row.get("headline")),
-        content_html=content.html,
-        content_text=content.text,
         authors=distinct([texts.line(person.get("name")) for person in objects(row.get("authors"))])
         or distinct([texts.line(row.get("author_link"))]),
-        published_at=published.at if published else None,
-        published_precision=published.precision if published else "unknown",
-        updated_at=stamp.at if stamp else None,
         labels=("key-event",) if key else (),
-        links=content.links,
-        media=content.media,
     ), (*problems, *located(content.problems, where))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 
+import deltawire
 from deltawire.gateway.cursor import PageCursor, decode_page, encode_positions, page_cursor
 from deltawire.gateway.directory import Directory
 from deltawire.gateway.problems import bad_request, not_found
@@ -34,12 +35,11 @@ MAX_QUERY = 500
 
 
 class Api:
-    def __init__(self, log: Log, topic: str, store: Store, directory: Directory, version: str) -> None:
+    def __init__(self, log: Log, topic: str, store: Store, directory: Directory) -> None:
         self._log = log
         self._topic = topic
         self._store = store
         self._directory = directory
-        self._version = version
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -56,7 +56,7 @@ class Api:
         ]
 
     async def index(self, _: web.Request) -> web.Response:
-        return _json({"name": "deltawire", "version": self._version})
+        return _json({"name": "deltawire", "version": deltawire.__version__})
 
     async def feeds(self, _: web.Request) -> web.Response:
         await self._directory.ready()

@@ -10,7 +10,6 @@ from importlib import resources
 
 from aiohttp import web
 
-import deltawire
 from deltawire.gateway.api import Api
 from deltawire.gateway.directory import Directory
 from deltawire.gateway.hub import Hub
@@ -41,14 +40,13 @@ def make_app(
     topics: Topics,
     store: Store,
     *,
-    version: str = deltawire.__version__,
     heartbeat: float = HEARTBEAT,
 ) -> web.Application:
     """The gateway. ``heartbeat`` is in seconds: how long an event stream may be silent."""
     directory = Directory(log, topics, store)
     hub = Hub(log, topics.events, directory.take)
     app = web.Application(middlewares=[as_problems])
-    app.add_routes(Api(log, topics.events, store, directory, version).routes())
+    app.add_routes(Api(log, topics.events, store, directory).routes())
     app.router.add_get("/api/events", StreamHandler(log, topics.events, hub, heartbeat).handle)
     app.add_routes(_static_routes())
     app.on_response_prepare.append(_secure)

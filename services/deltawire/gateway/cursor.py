@@ -99,7 +99,11 @@ def encode_page(cursor: PageCursor) -> str:
 
 
 def decode_page(token: str) -> PageCursor:
-    """Raises: BadCursor: it is no cursor of a list."""
+    """The cursor of a list.
+
+    Raises:
+        BadCursor: it is none.
+    """
     try:
         cursor = _page.decode(_unwrap(token))
     except (binascii.Error, ValueError):

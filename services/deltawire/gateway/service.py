@@ -8,7 +8,6 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-import deltawire
 from deltawire.config import GatewayConfig
 from deltawire.gateway.app import make_app
 from deltawire.listening import CannotListen
@@ -28,7 +27,6 @@ async def run(
     store: Store,
     config: GatewayConfig,
     *,
-    version: str = deltawire.__version__,
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until cancelled; then open streams are closed and this returns within a few seconds.
@@ -38,7 +36,7 @@ async def run(
     Raises:
         CannotListen: before anything is served.
     """
-    app = make_app(log, topics, store, version=version)
+    app = make_app(log, topics, store)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_TIMEOUT, access_log=None)
     await runner.setup()
     try:

@@ -16,8 +16,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
+from deltawire.clock import Clock, utc_now
 from deltawire.log.port import Assignment, LogError, Membership, OutcomeUnknown, Outgoing, Reader, Record, Writer
-from deltawire.log.sqlite import SqliteLog, utc_now
+from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topic
 
 COALESCE_RATE = 0.3
@@ -49,7 +50,7 @@ class FlakyLog:
         unknown_rate: float = 0.1,
         revoke_rate: float = 0.02,
         short_poll_rate: float = 0.3,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
     ) -> FlakyLog:
         """Own the log in the file ``path``; errors as those of ``SqliteLog.open``."""
         inner = await SqliteLog.open(path, topics, partitions=partitions, now=now, maintenance_interval=None, gap=1)

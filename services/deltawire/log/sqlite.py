@@ -11,11 +11,12 @@ import functools
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
+from deltawire.clock import Clock, utc_now
 from deltawire.log import sqlite_maintenance, sqlite_rows
 from deltawire.log.owner import Lock, Server
 from deltawire.log.port import Assignment, LogError, Membership, Outgoing
@@ -33,10 +34,6 @@ TOMBSTONES_KEPT = timedelta(days=1)
 MAINTENANCE_INTERVAL = 60.0
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class SqliteLog:
     """A ``Log`` in the process that owns the file. Make it with ``open``; it belongs to that event loop."""
 
@@ -48,7 +45,7 @@ class SqliteLog:
         connection: sqlite3.Connection,
         streams: Streams,
         *,
-        now: Callable[[], datetime],
+        now: Clock,
         gap: int,
     ) -> None:
         self.path = path
@@ -72,7 +69,7 @@ class SqliteLog:
         topics: Iterable[Topic],
         *,
         partitions: int | None = None,
-        now: Callable[[], datetime] = utc_now,
+        now: Clock = utc_now,
         serve: bool = True,
         maintenance_interval: float | None = MAINTENANCE_INTERVAL,
         gap: int = 0,

@@ -9,14 +9,14 @@ again and again would fence each other for ever. Where it does not change by its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from deltawire import telemetry
 from deltawire.log.fuse import FuseBlown
 from deltawire.log.port import Assignment, Fenced, Log, Membership
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -68,7 +68,7 @@ async def _follow(group: str, membership: Membership, worker: Callable[[int], Aw
         latest = _Latest(await membership.changed())
         while True:
             partitions = latest.assignment.partitions
-            await _stop([task for p, task in tasks.items() if p not in partitions or task.done()])
+            await cancel([task for p, task in tasks.items() if p not in partitions or task.done()])
             tasks = {p: t for p, t in tasks.items() if p in partitions and not t.done()}
             for partition in sorted(partitions - tasks.keys()):
                 tasks[partition] = asyncio.create_task(_keep_running(group, worker, partition, latest))
@@ -76,7 +76,7 @@ async def _follow(group: str, membership: Membership, worker: Callable[[int], Aw
                 return
             latest.renew(assignment)
     finally:
-        await _stop(list(tasks.values()))
+        await cancel(tasks.values())
 
 
 async def _next(membership: Membership, fenced: asyncio.Event) -> Assignment | None:
@@ -89,7 +89,7 @@ async def _next(membership: Membership, fenced: asyncio.Event) -> Assignment | N
             await asyncio.wait({changed}, timeout=REJOIN_AFTER)
         return changed.result() if changed.done() else None
     finally:
-        await _stop([changed, dropped])
+        await cancel([changed, dropped])
 
 
 class _Latest:
@@ -133,9 +133,3 @@ async def _keep_running(group: str, worker: Callable[[int], Awaitable[None]], pa
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
             return
-
-
-async def _stop(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

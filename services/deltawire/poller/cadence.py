@@ -76,7 +76,7 @@ def bursting(rhythm: Rhythm, now: datetime) -> bool:
     """Whether the feed changed more than once of late, or is not known long enough to tell."""
     if rhythm.since is None or now - rhythm.since < _KNOWN_AFTER:
         return True
-    return _faded(rhythm, now)[0] >= BURST
+    return bool(rhythm.counts) and rhythm.counts[0] * _fade(rhythm, now, SCALES[0]) >= BURST
 
 
 def skipped(hints: Hints, now: datetime) -> bool:

@@ -13,12 +13,15 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
+from multidict import CIMultiDict
+from yarl import URL
 
 from deltawire import config_rules, net, variables
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
 from deltawire.poller import headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
+from deltawire.poller.deadline import deadline
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 
 MAX_REDIRECTS = 5
@@ -28,6 +31,8 @@ ACCEPT = (
     "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
 )
 NO_VALIDATORS = Validators()
+# As aiohttp has them: it would make this of a dict at each request.
+_HEADERS = CIMultiDict({"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING})
 _ADDRESSES = 32_768
 """URLs of which it is remembered what was found out by taking them apart."""
 _WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
@@ -81,7 +86,7 @@ async def fetch(
     host = _host(url)
     outcome: Fetched | Failure
     try:
-        async with asyncio.timeout(config.timeout):
+        with deadline(asyncio.get_running_loop(), config.timeout).within():
             outcome = await _fetch(session, config, url, validators, clock, home or url, cut)
     except FetchRefused as failed:
         outcome = failed.failure
@@ -105,32 +110,37 @@ async def _fetch(
 ) -> Fetched:
     asked, values = variables.expand(_address(url))
     own = asked if home == url else variables.expand(_address(home))[0]
-    here = _checked(asked)
+    here, parsed = asked, _checked(asked)
     permanent: str | None = None
     lasting = True
     wait: datetime | None = None
     for _ in range(MAX_REDIRECTS + 1):
         target = None if here == own else _digest(here)
-        conditions = _conditions(validators) if validators.target == target else {}
-        async with session.get(
-            here,
+        sent = _headers(validators if validators.target == target else NO_VALIDATORS)
+        response = await session.get(
+            parsed,
             timeout=_WITHIN,
-            headers={"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING} | conditions,
+            headers=sent,
             allow_redirects=False,
             auto_decompress=False,
             read_bufsize=CHUNK,
-        ) as response:
+        )
+        try:
             if response.status in _REDIRECTS:
                 there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
                 permanent = _shown(there, values) if lasting else permanent
                 wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
-                here = there
+                here, parsed = there, _parsed(there)
                 continue
-            if response.status == 304 and not conditions:
+            if response.status == 304 and len(sent) == len(_HEADERS):
                 raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
             fetched = await _conclude(response, config, _shown(here, values), target, clock, cut)
+            if permanent is None and wait is None:
+                return fetched
             return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
+        finally:
+            response.release()
     raise FetchRefused("redirect", f"{_host(url)} redirects more than {MAX_REDIRECTS} times")
 
 
@@ -206,17 +216,29 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
     return b"".join(pieces)
 
 
-def _conditions(validators: Validators) -> dict[str, str]:
-    fields = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
-    return {name: value for name, value in fields.items() if value is not None}
+def _headers(validators: Validators) -> CIMultiDict[str]:
+    fields = _HEADERS.copy()
+    if validators.etag is not None:
+        fields["If-None-Match"] = validators.etag
+    if validators.last_modified is not None:
+        fields["If-Modified-Since"] = validators.last_modified
+    return fields
 
 
 @lru_cache(_ADDRESSES)
-def _checked(url: str) -> str:
+def _checked(url: str) -> URL:
+    """The URL taken apart, once for all requests: what aiohttp finds out about it stays with it, too."""
     # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
     if config_rules.url_mistake(url) is not None:
         raise FetchRefused("url", "the URL of the feed is not a complete http:// or https:// URL")
-    return url
+    return _parsed(url)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return URL(url)
+    except ValueError:
+        raise aiohttp.InvalidURL(url) from None
 
 
 def next_hop(here: str, response: aiohttp.ClientResponse) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from deltawire.model import LONGEST_AGE_S, CacheInfo
 
@@ -19,10 +20,14 @@ _digits = re.compile(r"\d{1,12}")
 
 def http_date(value: str | None) -> datetime | None:
     """The instant of an HTTP date (RFC 9110, 5.6.7)."""
-    if not value:
-        return None
+    return _http_date(value[:_LONGEST_HEADER]) if value else None
+
+
+# A second's looks bring the same Date, and a feed's looks the same Last-Modified.
+@lru_cache(4096)
+def _http_date(value: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(value[:_LONGEST_HEADER])
+        moment = parsedate_to_datetime(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
@@ -30,7 +35,9 @@ def http_date(value: str | None) -> datetime | None:
 
 def seconds(value: str | None) -> float | None:
     """A delta-seconds value (RFC 9111, 1.2.2), a year at most."""
-    text = (value or "").strip()
+    if not value:
+        return None
+    text = value.strip()
     return min(float(text), LONGEST_AGE_S) if _digits.fullmatch(text) and text.isascii() else None
 
 
@@ -56,7 +63,7 @@ def retry_after(value: str | None, now: datetime) -> datetime | None:
 
 def later(one: datetime | None, other: datetime | None) -> datetime | None:
     """The later of two moments, of which either may not be said."""
-    return max((moment for moment in (one, other) if moment is not None), default=None)
+    return one or other if one is None or other is None else max(one, other)
 
 
 def cache_info(headers: Mapping[str, str]) -> CacheInfo:
@@ -73,11 +80,8 @@ def fresh_for(headers: Mapping[str, str], now: datetime) -> float | None:
 
     ``no-cache`` and ``no-store`` say that asking again is always welcome.
     """
-    directives = {
-        match[1].lower(): match[2]
-        for part in headers.get("Cache-Control", "")[:_LONGEST_HEADER].split(",")
-        if (match := _directive.fullmatch(part))
-    }
+    said = headers.get("Cache-Control")
+    directives = _directives(said[:_LONGEST_HEADER]) if said else {}
     if "no-cache" in directives or "no-store" in directives:
         return None
     lifetime = seconds(directives.get("max-age"))
@@ -88,3 +92,8 @@ def fresh_for(headers: Mapping[str, str], now: datetime) -> float | None:
         lifetime = (expires - (http_date(headers.get("Date")) or now)).total_seconds()
     remaining = lifetime - (seconds(headers.get("Age")) or 0)
     return remaining if remaining > 0 else None
+
+
+@lru_cache(1024)
+def _directives(said: str) -> dict[str, str | None]:
+    return {match[1].lower(): match[2] for part in said.split(",") if (match := _directive.fullmatch(part)) is not None}

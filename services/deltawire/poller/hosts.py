@@ -49,7 +49,7 @@ class _Host:
 
     def standing(self, now: float) -> int:
         """The refusals that calm has not taken back."""
-        return max(0, self.strikes - int((now - self.struck_at) / CALM))
+        return max(0, self.strikes - int((now - self.struck_at) / CALM)) if self.strikes else 0
 
     def held_until(self, now: float) -> float:
         self.waiting = {url: until for url, until in self.waiting.items() if until > now}
@@ -57,6 +57,8 @@ class _Host:
 
     def gap(self, usual: float, now: float) -> float:
         strikes = self.standing(now)
+        if not strikes and self.delay <= usual:
+            return usual
         slowed = max(usual, _FIRST_GAP) * 2**strikes if strikes else usual
         return max(usual, min(max(slowed, self.delay), LONGEST_GAP))
 
@@ -66,23 +68,21 @@ class _Places:
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(CONCURRENT_FETCHES)
-        self._since: dict[object, float] = {}
+        self._since: dict[_Slot, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def free(self) -> int:
         return CONCURRENT_FETCHES - len(self._since)
 
-    async def take(self) -> object:
+    async def take(self, slot: _Slot) -> None:
         if self._free.locked():
             self._sweep()
         await self._free.acquire()
-        place = object()
-        self._since[place] = asyncio.get_running_loop().time()
-        return place
+        self._since[slot] = asyncio.get_running_loop().time()
 
-    def leave(self, place: object) -> None:
-        if self._since.pop(place, None) is not None:
+    def leave(self, slot: _Slot) -> None:
+        if self._since.pop(slot, None) is not None:
             self._free.release()
 
     def _sweep(self) -> None:
@@ -91,10 +91,10 @@ class _Places:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for place, since in list(self._since.items()):
+        for slot, since in list(self._since.items()):
             if since + SLOW_AFTER > loop.time():
                 break
-            self.leave(place)
+            self.leave(slot)
         if self._free.locked() and self._since:
             oldest = next(iter(self._since.values()))
             self._timer = loop.call_at(oldest + SLOW_AFTER, self._sweep)
@@ -103,18 +103,17 @@ class _Places:
 class _Slot:
     """A context of its own: every look enters one, and a generator as a context costs as much as all that it does."""
 
-    __slots__ = ("_gates", "_host", "_place")
+    __slots__ = ("_gates", "_host")
 
     def __init__(self, gates: Gates, host: _Host) -> None:
         self._gates = gates
         self._host = host
-        self._place: object = None
 
     async def __aenter__(self) -> None:
-        self._place = await self._gates.enter(self._host)
+        await self._gates.enter(self._host, self)
 
     async def __aexit__(self, *_: object) -> None:
-        self._gates.leave(self._host, self._place)
+        self._gates.leave(self._host, self)
 
 
 class Gates:
@@ -133,16 +132,18 @@ class Gates:
         """The right to fetch the URL now, for as long as the context lasts."""
         return _Slot(self, self._host(url))
 
-    async def enter(self, host: _Host) -> object:
-        """Wait for the turn of a host; what is returned is for ``leave``."""
+    async def enter(self, host: _Host, slot: _Slot) -> None:
+        """Wait for the turn of a host."""
         host.users += 1
         try:
             await host.connections.acquire()
             try:
-                await self._turn(host)
+                now = asyncio.get_running_loop().time()
+                if (start := self._turn(host, now)) > now:
+                    await asyncio.sleep(start - now)
                 await self._open.acquire()
                 try:
-                    return await self._places.take()
+                    await self._places.take(slot)
                 except BaseException:
                     self._open.release()
                     raise
@@ -153,20 +154,19 @@ class Gates:
             host.users -= 1
             raise
 
-    def leave(self, host: _Host, place: object) -> None:
-        self._places.leave(place)
+    def leave(self, host: _Host, slot: _Slot) -> None:
+        self._places.leave(slot)
         self._open.release()
         host.connections.release()
         host.users -= 1
 
-    async def _turn(self, host: _Host) -> None:
-        now = asyncio.get_running_loop().time()
+    def _turn(self, host: _Host, now: float) -> float:
+        """When the next request to the host may start."""
         start = max(now, host.next_start, self._next_start)
         host.next_start = start + host.gap(self._gap, now)
         # The budget is counted from now on, not from a host's own queue: nobody else waits for that.
         self._next_start = max(now, self._next_start) + self._total_gap
-        if start > now:
-            await asyncio.sleep(start - now)
+        return start
 
     def refused(self, url: str, wait: float | None) -> None:
         """Note that the host refused a request, for ``wait`` seconds if it said so."""

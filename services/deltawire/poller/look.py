@@ -30,7 +30,7 @@ from deltawire.model import (
     Unchanged,
     is_failing,
 )
-from deltawire.poller import cadence, moves, schedule, trust
+from deltawire.poller import cadence, headers, moves, schedule, trust
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 from deltawire.poller_state import FetchState, Hints, LookSummary, Trust
 from deltawire.telemetry import redact
@@ -197,16 +197,23 @@ def _succeeded(
     owes = not changed and (recovered or untold or (looked and owed > 0))
     live = state.live if read is None else read.reading.feed.live
     health: Literal["ok", "ended"] = "ended" if live is False else "ok"
+    not_modified = fetched.status == 304
+    given = fetched.validators
     after = msgspec.structs.replace(
         state,
         state=health,
         since=state.since if state.state == health else now,
         url=feed.url,
+        # A 304 may bring new validators, and one that brings none confirms the old (RFC 9110, 15.4.5).
+        etag=given.etag or (state.etag if not_modified else None),
+        last_modified=given.last_modified or (state.last_modified if not_modified else None),
+        target=given.target,
+        body_hash=state.body_hash if not_modified else fetched.body_hash,
         digest=digest,
         live=live,
         owed=max(0, owed - owes),
         copy_date=fetched.cache.date,
-        copy_time=max((t for t in (made, newest) if t), default=None),
+        copy_time=headers.later(made, newest),
         behind=behind,
         attempts=0,
         failing_since=None,
@@ -221,15 +228,6 @@ def _succeeded(
         looks=_with(state, look, fetched, "changed" if changed else "unchanged"),
     )
     after = moves.after(feed, state, after, asked, fetched, now)
-    # A 304 may bring new validators, and one that brings none confirms the old (RFC 9110, 15.4.5).
-    given = fetched.validators
-    after = msgspec.structs.replace(
-        after,
-        etag=given.etag or (state.etag if fetched.status == 304 else None),
-        last_modified=given.last_modified or (state.last_modified if fetched.status == 304 else None),
-        target=given.target,
-        body_hash=state.body_hash if fetched.status == 304 else fetched.body_hash,
-    )
     if read is not None:
         after = msgspec.structs.replace(
             after,

@@ -48,6 +48,8 @@ def after(feed: Feed, before: FetchState, state: FetchState, asked: str, fetched
 
 def _from_own_url(state: FetchState, permanent: str | None, now: datetime) -> FetchState:
     if permanent is None:
+        if state.move is None and state.moved_to is None and state.move_checked_at is None:
+            return state
         return msgspec.structs.replace(state, move=None, moved_to=None, move_checked_at=None)
     if permanent == state.moved_to:
         return msgspec.structs.replace(state, move=None, move_checked_at=now)

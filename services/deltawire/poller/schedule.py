@@ -17,6 +17,7 @@ import msgspec
 from deltawire.config import FetchConfig
 from deltawire.model import LONGEST_INTERVAL_S, Feed
 from deltawire.poller import cadence, websub
+from deltawire.poller.starts import Opening
 from deltawire.poller_state import FetchState
 
 Outcome = Literal["changed", "unchanged", "failed"]
@@ -29,7 +30,6 @@ OPEN_FOR_CONTINUED = timedelta(minutes=10)
 """The same for a blog that another one of its series continues."""
 
 _JITTER = 0.25
-_SPREAD_STEP = 0.02
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ def plan(
         # Downwards, so that it stays within the bounds, and never the same for two feeds that fail together.
         wait = max(low, wait * (1 - _JITTER * jitter(feed.id, state.attempts)))
     else:
-        ceiling = _ceiling(feed, state, now, fetch)
+        ceiling = _ceiling(feed, state, now, fetch, low, high)
         if state.state == "ended":
             interval = high
         elif outcome == "changed":
@@ -78,9 +78,8 @@ def plan(
     return Plan(interval=interval, next_poll_at=due)
 
 
-def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig) -> float:
+def _ceiling(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig, low: float, high: float) -> float:
     """The longest interval that the feed is worth now."""
-    low, high = bounds(feed)
     often = min(max(fetch.live_interval, low), high)
     if is_open(feed, state, now):
         return often
@@ -112,19 +111,19 @@ def demand(feed: Feed, state: FetchState, now: datetime) -> cadence.Demand:
     )
 
 
-def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig, feeds: int) -> datetime:
-    """When to look first after a start, of so many feeds that start together.
+def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig, opening: Opening) -> datetime:
+    """When to look first after a start.
 
     What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval, unless
     it was planned in reliance on a hub.
-    One feed alone is looked at immediately; many are spread out, 50 a second or as many as the budget allows, but
-    one that was read before waits no longer than its interval, or ``live_interval`` if that is more.
+    Feeds that start together are spread out (``starts``), but one that was read before waits no longer than its
+    interval, or ``live_interval`` if that is more.
     """
-    step = max(_SPREAD_STEP, 1 / fetch.max_requests_per_second if fetch.max_requests_per_second else 0.0)
-    spread = (feeds - 1) * step
-    if state.last_read_at is not None:
-        spread = min(spread, max(fetch.live_interval, state.interval))
-    due = now + timedelta(seconds=max(0.0, spread) * jitter(feed.id, 0))
+    if state.last_read_at is None:
+        offset = opening.wait + opening.new * jitter(feed.id, 0)
+    else:
+        offset = min(opening.before, max(fetch.live_interval, state.interval)) * jitter(feed.id, 0)
+    due = now + timedelta(seconds=offset)
     # What was announced while nobody listened has to be seen now.
     missed = websub.announces(state.subscription, now) and not state.attempts
     if state.next_poll_at is not None and not missed:

@@ -31,6 +31,7 @@ from deltawire.poller.series_decide import Decision, decide, has_news
 from deltawire.poller.series_links import Candidate, candidates
 from deltawire.poller.shared import Poller
 from deltawire.poller_state import SeriesState
+from deltawire.tasks import until_one_ends
 
 logger = structlog.get_logger()
 
@@ -52,17 +53,7 @@ _JITTER = 0.1
 
 async def beside(poller: Poller, polling: Coroutine[Any, Any, None]) -> None:
     """Follow the configured series while ``polling`` runs; whichever of them ends ends the other."""
-    tasks = [asyncio.create_task(polling)]
-    if poller.config.series:
-        tasks.append(asyncio.create_task(_run(poller)))
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await until_one_ends([polling, *([_run(poller)] if poller.config.series else [])])
 
 
 async def _run(poller: Poller) -> None:
@@ -77,20 +68,11 @@ async def _run(poller: Poller) -> None:
 
 async def _follow(poller: Poller, partition: int, mine: Sequence[SeriesConfig]) -> None:
     writer = await poller.log.writer(f"{poller.topics.prefix}.{SERVICE}.{partition}")
-    tasks: list[asyncio.Task[None]] = []
     try:
         states = await _remembered(poller, partition)
         writing = asyncio.Lock()
-        tasks = [
-            asyncio.create_task(_Watch(poller, writer, writing, series, states.get(series.id)).run()) for series in mine
-        ]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
+        await until_one_ends(_Watch(poller, writer, writing, series, states.get(series.id)).run() for series in mine)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await writer.close()
 
 
@@ -152,6 +134,7 @@ class _Watch:
             except Exception as error:
                 # A defect of ours in one series must neither stop the others nor ask its page again and again.
                 pause = max(LONGEST_PAUSE, self._series.interval)
+                telemetry.series_looks.labels("defect").inc()
                 self._log.warning(
                     "series.defect", outcome="retry", detail=str(error)[:200], next_s=pause, exc_info=error
                 )
@@ -174,23 +157,29 @@ class _Watch:
                 asked = Validators() if whole else self._validators
                 outcome = await fetch(poller.session, poller.config.fetch, url, asked, clock=poller.clock)
         if isinstance(outcome, Failure):
+            telemetry.series_looks.labels(outcome.cause).inc()
             return await self._failed(outcome, now)
+        looked = "unchanged"
         if outcome.status == 200:
             raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=now)
             try:
                 found = await self._links(raw)
             except Unreadable as error:
+                telemetry.series_looks.labels(error.code).inc()
                 return await self._failed(Failure(cause=error.code, detail=str(error)), now)
             if self._is_page and (refusal := await poller.robots.refusal(url)):
+                telemetry.series_looks.labels(refusal.cause).inc()
                 return await self._failed(refusal, now)
             listed, matching = await asyncio.to_thread(candidates, found, self._matches, outcome.url)
             held = await self._take(listed, matching, len(found), now)
             # Those that wait have to be listed again.
             self._validators = Validators() if held else outcome.validators
             self._whole_at = loop.time()
+            looked = "ok" if matching else "no-match"
         elif self._attempts:
             await self._note("ok", None, now)
         self._attempts = 0
+        telemetry.series_looks.labels(looked).inc()
         return max(self._series.interval, min(outcome.fresh_for or 0.0, LONGEST_FRESH))
 
     async def _links(self, raw: Raw) -> list[links.Found]:
@@ -203,6 +192,8 @@ class _Watch:
             raise Unreadable(
                 "too-large", f"what lists the blogs has {len(raw.body)} bytes; at most {MAX_BYTES} are read"
             )
+        if not raw.body.strip():
+            raise Unreadable("empty", "what lists the blogs is empty: the server sent no content")
         self._is_page = is_markup(raw.body) and not registry.FORMATS["rss"].claims(raw)
         if self._is_page:
             return await asyncio.to_thread(links.of_page, raw)
@@ -233,12 +224,9 @@ class _Watch:
     async def _failed(self, failure: Failure, now: datetime) -> float:
         self._attempts += 1
         pause = min(self._series.interval * 2.0 ** min(self._attempts, 20), max(LONGEST_PAUSE, self._series.interval))
-        until = failure.retry_after
-        wait = None if until is None else max(0.0, (until - self._poller.clock()).total_seconds())
-        if failure.refused_by is not None and (failure.status == 429 or wait is not None):
-            self._poller.gates.refused(failure.refused_by, wait)
-        await self._note(failure.cause, failure.detail, now, until)
-        return max(pause, wait or 0.0)
+        self._poller.slow_down(failure)
+        await self._note(failure.cause, failure.detail, now, failure.retry_after)
+        return max(pause, self._refused())
 
     async def _note(self, outcome: str, detail: str | None, now: datetime, until: datetime | None = None) -> None:
         """Remember how the look ended, if it ended otherwise than the one before."""
@@ -280,6 +268,7 @@ class _Watch:
     def _report(self, decision: Decision, matching: int) -> None:
         for feed in decision.feeds:
             if feed.id in decision.added:
+                telemetry.series_found.labels(self._series.id).inc()
                 self._log.info("series.found", feed=feed.id, url=telemetry.redact(feed.url), continues=feed.continues)
             elif feed.paused:
                 self._log.info("series.rested", feed=feed.id)

@@ -7,7 +7,7 @@ import functools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import aiohttp
@@ -26,6 +26,7 @@ from deltawire.poller import series
 from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
+from deltawire.poller.starts import Opening
 from deltawire.poller.watch import Watch
 from deltawire.poller_state import FetchState
 
@@ -75,9 +76,9 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
     watches = {id_: Watch(poller, feed, looks.start(feed, states.get(id_))) for id_, feed in feeds.items()}
     reader = await log.reader(topics.feeds, {partition: bounds[partition][1]})
     try:
+        opening = _opening(poller, watches.values())
         for watch in watches.values():
-            # The partitions start together, each with about as many feeds.
-            watch.start(len(watches) * len(bounds) if len(watches) > 1 else 1)
+            watch.start(opening)
         while True:
             records = await reader.poll()
             skips = Skips(topics, SERVICE)
@@ -91,14 +92,24 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
                     skips.passed()
             fuse = fuse.after(skips.outcomes)
             await skips.write(log)
+            known = (watches.get(record.key or "") for record, feed in readable if feed is not None)
+            opening = _opening(poller, known)
             for record, feed in readable:
-                await _apply(poller, watches, record, feed)
+                await _apply(poller, watches, record, feed, opening)
     finally:
         await asyncio.gather(*(watch.stop() for watch in watches.values()))
         await reader.close()
 
 
-async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed: Feed | None) -> None:
+def _opening(poller: Poller, watches: Iterable[Watch | None]) -> Opening:
+    """How the feeds of these watches are spread, null being one that is not watched yet."""
+    before = [watch is not None and watch.state.last_read_at is not None for watch in watches]
+    return poller.starts.opening(sum(before), len(before) - sum(before), time.monotonic())
+
+
+async def _apply(
+    poller: Poller, watches: dict[str, Watch], record: Record, feed: Feed | None, opening: Opening
+) -> None:
     """Bring one feed in line with its record. A record that was seen before changes nothing."""
     if record.key is None:
         return
@@ -106,7 +117,7 @@ async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed
     if watch is None:
         if feed is not None:
             watches[feed.id] = Watch(poller, feed, looks.start(feed, None))
-            watches[feed.id].start()
+            watches[feed.id].start(opening)
         return
     if feed == watch.feed:
         return
@@ -121,7 +132,7 @@ async def _apply(poller: Poller, watches: dict[str, Watch], record: Record, feed
         # Whoever resumes a feed wants to see it now; only the source's own Retry-After still counts.
         state = msgspec.structs.replace(state, next_poll_at=None)
     watches[feed.id] = Watch(poller, feed, state)
-    watches[feed.id].start()
+    watches[feed.id].start(opening)
 
 
 async def _latest(

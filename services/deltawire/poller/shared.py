@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import uuid
+import os
 from collections import Counter
 from datetime import timedelta
 
@@ -15,13 +15,14 @@ from deltawire import telemetry
 from deltawire.config import Config
 from deltawire.log.port import Log, Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import FeedRef, Look, Observation, Retired
+from deltawire.model import Feed, FeedRef, Look, Observation, Retired
 from deltawire.poller import robots
 from deltawire.poller.budget import Budget
 from deltawire.poller.fetch import Clock
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
+from deltawire.poller.starts import Starts
 from deltawire.poller.websub_service import WebSub
 from deltawire.poller_state import FetchState
 
@@ -52,6 +53,7 @@ class Poller:
         self.generation = generation
         self.gates = Gates(config.fetch)
         self.robots = robots.Robots(session, config.fetch, self.gates)
+        self.starts = Starts(config.fetch)
         self.budget = Budget(config.fetch.max_requests_per_second)
         self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()
@@ -59,6 +61,7 @@ class Poller:
         # Asked once: the line of a look that nobody logs costs a twentieth of a look at what is not modified.
         self.debugging: bool = logger.bind().is_enabled_for(logging.DEBUG)
         self.states: Counter[str] = Counter()
+        self._open: dict[str, set[str]] = {}
 
     def count_state(self, old: str | None, new: str | None) -> None:
         """Keep the number of feeds in each state."""
@@ -67,12 +70,19 @@ class Poller:
                 self.states[state] += step
                 telemetry.feeds_gauge.labels(state).set(self.states[state])
 
+    def count_open(self, feed: Feed, *, is_open: bool) -> None:
+        """Keep the number of blogs of a series that are being written."""
+        if feed.series is not None:
+            blogs = self._open.setdefault(feed.series, set())
+            (blogs.add if is_open else blogs.discard)(feed.id)
+            telemetry.series_open.labels(feed.series).set(len(blogs))
+
     def begin(self, feed: FeedRef, state: FetchState) -> Look:
         """A look that begins now; its end is filled in later. It begins after the last one, whatever the clock says."""
         now = self.clock()
         if state.looks:
             now = max(now, state.looks[-1].at + _TICK)
-        return Look(poll_id=uuid.uuid4().hex, feed=feed, poller=self.generation, began_at=now, fetched_at=now)
+        return Look(poll_id=os.urandom(16).hex(), feed=feed, poller=self.generation, began_at=now, fetched_at=now)
 
     def slow_down(self, failure: Failure) -> None:
         """Tell the gate of a host that refuses: its other feeds wait too."""

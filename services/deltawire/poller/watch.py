@@ -17,22 +17,28 @@ from deltawire.formats.base import Raw, Unreadable
 from deltawire.log.port import LogError
 from deltawire.model import Failed, Feed, Look, Retired
 from deltawire.poller import look as looks
-from deltawire.poller import moves, pages, robots, schedule, websub
+from deltawire.poller import moves, pages, refusals, robots, schedule, websub
 from deltawire.poller.alarm import Alarm
 from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, Fetched, mend
 from deltawire.poller.shared import Poller
+from deltawire.poller.starts import Opening
 from deltawire.poller_state import FetchState, Subscription
 
 logger = structlog.get_logger()
 
-SAVE_INTERVAL = 60.0
-"""Seconds after which a feed's state is written even if nothing but the time of its last look changed in it."""
+SAVE_INTERVAL = 300.0
+"""Seconds after which a feed's state is written even if nothing but the times of its looks changed in it.
+
+A process that is killed loses that much of them, and looks once sooner than it would have. More often would cost feeds
+that stand still a commit every other look: half of what they cost at all.
+"""
 
 _TRIFLES = frozenset(
     {"next_poll_at", "interval", "last_read_at", "looks", "copy_date", "copy_time", "trust", "move", "move_checked_at"}
 )
 _polls = {outcome: telemetry.polls.labels(outcome) for outcome in get_args(schedule.Outcome)}
+# What of a state the next look does not find out anyway.
 _lasting = operator.attrgetter(*(name for name in FetchState.__struct_fields__ if name not in _TRIFLES))
 
 
@@ -48,15 +54,16 @@ class Watch:
         self._due = self._soonest = 0.0
         self._alarm = Alarm()
         self._scanned = ""
+        self._refused: refusals.Refused | None = None
         self._writing = asyncio.Lock()
         self._stopped = False
-        self._saved = state
+        self._saved = _lasting(state)
         self._saved_at = -SAVE_INTERVAL
         self._shown: str | None = None
         self._unwritten = False
 
-    def start(self, feeds: int = 1) -> None:
-        """Begin to look, ``feeds`` being how many start at this moment. A feed that is paused or gone waits."""
+    def start(self, opening: Opening) -> None:
+        """Begin to look. A feed that is paused or gone waits."""
         self._show()
         if self.feed.paused or self.state.state == "gone":
             self._poller.websub.drop(self)
@@ -67,7 +74,7 @@ class Watch:
         if self.state.cause in ("http-429", "http-503") and waiting is not None and waiting > now:
             # What the host said before a restart holds for its other feeds too.
             self._poller.gates.refused(self.feed.url, (waiting - now).total_seconds())
-        first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, feeds)
+        first = schedule.first_poll(self.feed, self.state, now, self._poller.config.fetch, opening)
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
         self._allow_hints(now)
         self._poller.websub.follow(self)
@@ -82,6 +89,7 @@ class Watch:
         async with self._writing:
             self._stopped = True
         self._poller.budget.leave(self.feed.id)
+        self._poller.count_open(self.feed, is_open=False)
         self._poller.count_state(self._shown, None)
         self._shown = None
 
@@ -103,7 +111,7 @@ class Watch:
                     return False
                 state = self.state
                 await self._poller.write(self.feed.id, None, state)
-                self._saved = state
+                self._saved = _lasting(state)
                 return True
 
         return await asyncio.shield(asyncio.create_task(write()))
@@ -215,11 +223,17 @@ class Watch:
             self.feed, self.state, outcome, reader, look.began_at
         ):
             return None
+        mark = (outcome.body_hash, outcome.url, outcome.content_type, reader)
+        if standing := refusals.standing(self._refused, mark, look.fetched_at):
+            return standing
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=look.fetched_at)
         try:
-            return await self._poller.guard.read(raw, self.feed.format, self.feed.id)
+            read = await self._poller.guard.read(raw, self.feed.format, self.feed.id)
         except Unreadable as unreadable:
+            self._refused = refusals.after(self._refused, unreadable, mark, self._poller.clock())
             return unreadable
+        self._refused = None
+        return read
 
     def _discover(self, outcome: Fetched | Failure, read: looks.Readout | Unreadable | None) -> None:
         """Look for a hub in a document that was not searched before."""
@@ -229,7 +243,10 @@ class Watch:
         self._poller.websub.discover(self, outcome)
 
     def _share(self, now: datetime) -> None:
-        """Say what the feed takes of the budget from now on."""
+        """Say what the feed takes of the budget from now on, and whether its blog is open."""
+        if self.feed.series is not None:
+            is_open = self.state.state != "gone" and schedule.is_open(self.feed, self.state, now)
+            self._poller.count_open(self.feed, is_open=is_open)
         if self._poller.budget.limited:
             self._poller.budget.take(self.feed.id, schedule.demand(self.feed, self.state, now))
 
@@ -237,18 +254,18 @@ class Watch:
         """Write what has to outlast the process; then, and only then, go on from the new state."""
         loop = asyncio.get_running_loop()
         stale = loop.time() - self._saved_at >= SAVE_INTERVAL
-        state = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
-        if conclusion.observation is None and not stale and not _differs(self._saved, state):
+        state = self._subscribed(conclusion.state)
+        if conclusion.observation is None and not stale and self._saved == _lasting(state):
             self.state = state
             return
 
         async def write() -> None:
             async with self._writing:
-                saved = msgspec.structs.replace(conclusion.state, subscription=self.subscription)
+                saved = self._subscribed(conclusion.state)
                 await self._poller.write(self.feed.id, conclusion.observation, saved)
                 # A hub may have changed the subscription meanwhile, and will write that next.
-                self.state = msgspec.structs.replace(saved, subscription=self.subscription)
-                self._saved = saved
+                self.state = self._subscribed(saved)
+                self._saved = _lasting(saved)
                 self._saved_at = loop.time()
 
         writing = asyncio.create_task(write())
@@ -259,6 +276,12 @@ class Watch:
             if (error := writing.exception()) is not None:
                 logger.warning("poller.write_failed", feed=self.feed.id, outcome="dropped", detail=str(error)[:200])
             raise
+
+    def _subscribed(self, state: FetchState) -> FetchState:
+        """The state with the subscription as it is now, which takes no part in a look."""
+        if state.subscription is self.subscription:
+            return state
+        return msgspec.structs.replace(state, subscription=self.subscription)
 
     def _report(self, look: Look, outcome: Fetched | Failure, before: FetchState, conclusion: looks.Conclusion) -> None:
         poller, after = self._poller, conclusion.state
@@ -275,8 +298,11 @@ class Watch:
                 duration_s=round(outcome.duration_s, 4),
                 next_poll_at=after.next_poll_at,
             )
-        same = (before.state, before.moved_to, before.trust.caught)
-        if (after.state, after.moved_to, after.trust.caught) == same:
+        if (
+            after.state == before.state
+            and after.moved_to == before.moved_to
+            and after.trust.caught == before.trust.caught
+        ):
             return
         bound = logger.bind(feed=self.feed.id, poll_id=look.poll_id)
         if after.moved_to != before.moved_to:
@@ -320,8 +346,3 @@ class Watch:
         if now != self._shown:
             self._poller.count_state(self._shown, now)
             self._shown = now
-
-
-def _differs(saved: FetchState, state: FetchState) -> bool:
-    """Whether the state differs in more than in what the next look finds out anyway."""
-    return _lasting(saved) != _lasting(state)

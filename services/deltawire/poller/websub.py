@@ -1,7 +1,8 @@
 """What a WebSub subscriber does next (W3C REC, 23 January 2018). Pure.
 
 A delivery is a hint to look at the feed now, never content: whoever learns a callback's address and secret can at most
-have the feed looked at as often as its ``min_interval`` allows.
+have the feed looked at as often as its ``min_interval`` allows. A hub that is asked over plain http gets no secret
+(5.1), so that what it delivers is not signed: there the callback's address alone is what has to be known.
 """
 
 from __future__ import annotations
@@ -97,6 +98,11 @@ def is_active(subscription: Subscription, now: datetime) -> bool:
 def announces(subscription: Subscription | None, now: datetime) -> bool:
     """Whether changes can be expected to be announced. A hub's word is not enough: it must have delivered."""
     return subscription is not None and subscription.proven and is_active(subscription, now)
+
+
+def is_signed(subscription: Subscription) -> bool:
+    """Whether deliveries have to be signed: if the secret that they are signed with is told under TLS."""
+    return subscription.hub.startswith("https:")
 
 
 class Claim(NamedTuple):

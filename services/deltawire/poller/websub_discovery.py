@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -34,14 +35,18 @@ class _JsonFeed(msgspec.Struct, frozen=True):
 
 
 def offer(fetched: Fetched) -> Offer | None:
-    """The hub and the topic of a document; null unless it names both. Each from the headers, if they name it."""
-    links = [*_in_headers(fetched.links), *_in_document(fetched)]
-    hub, topic = (_first(links, rel, fetched.url) for rel in ("hub", "self"))
-    return Offer(hub, topic) if hub and topic else None
+    """The hub and the topic of a document; null unless it names both. Each from the headers, if they name it.
+
+    Of several hubs one behind TLS: only such a one signs what it delivers.
+    """
+    in_headers, in_document = _in_headers(fetched.links), _in_document(fetched)
+    hubs = list(_usable(in_headers, "hub", fetched.url)) or list(_usable(in_document, "hub", fetched.url))
+    topic = next(_usable([*in_headers, *in_document], "self", fetched.url), None)
+    return Offer(min(hubs, key=lambda hub: not hub.startswith("https:")), topic) if hubs and topic else None
 
 
-def _first(links: list[tuple[str, str]], rel: str, base: str) -> str | None:
-    """The first usable address with that relation, absolute."""
+def _usable(links: list[tuple[str, str]], rel: str, base: str) -> Iterator[str]:
+    """The usable addresses with that relation, absolute."""
     for rels, url in links:
         if rel in rels.lower().split():
             try:
@@ -51,8 +56,7 @@ def _first(links: list[tuple[str, str]], rel: str, base: str) -> str | None:
             except ValueError:
                 continue
             if usable and len(absolute) <= _LONGEST_URL and not re.search(r"[^!-~]|\$\{", absolute):
-                return absolute
-    return None
+                yield absolute
 
 
 def _in_headers(links: str) -> list[tuple[str, str]]:

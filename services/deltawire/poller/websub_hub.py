@@ -14,7 +14,7 @@ from deltawire.poller import headers
 from deltawire.poller.fetch import MAX_REDIRECTS, Clock, FetchRefused, failure_of, next_hop
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
-from deltawire.poller.websub import LEASE
+from deltawire.poller.websub import LEASE, is_signed
 from deltawire.poller_state import Subscription
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
@@ -30,11 +30,13 @@ async def ask(
 ) -> Failure | None:
     """Ask the hub to begin or to end (WebSub, 5.1); null if it has accepted the request. Never raises for what it does.
 
-    Redirects are followed with the same request, from https to http never: the request carries the secret.
+    The secret goes to https addresses only (5.1). Redirects are followed with the same request, from https to http
+    never.
     """
     form = {"hub.mode": mode, "hub.topic": subscription.topic, "hub.callback": subscription.callback}
     if mode == "subscribe":
-        form |= {"hub.secret": subscription.secret, "hub.lease_seconds": f"{LEASE.total_seconds():.0f}"}
+        form |= {"hub.lease_seconds": f"{LEASE.total_seconds():.0f}"}
+        form |= {"hub.secret": subscription.secret} if is_signed(subscription) else {}
     host = urlsplit(subscription.hub).hostname or "the hub"
     async with gates.slot(subscription.hub):
         try:

@@ -27,6 +27,7 @@ from deltawire.poller.fetch import CHUNK, Clock
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Fetched
 from deltawire.poller_state import Subscription
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -93,10 +94,7 @@ class WebSub:
             tending = asyncio.create_task(self._tend())
             yield
         finally:
-            tasks = [*self._tasks, *([tending] if tending else [])]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel([*self._tasks, *([tending] if tending else [])])
             await runner.cleanup()
 
     def follow(self, member: Member) -> None:
@@ -243,17 +241,19 @@ class WebSub:
             return web.Response(status=204)
         telemetry.websub.labels("confirmed").inc()
         until: datetime | None = changed.lease_until
-        logger.info("websub.subscribed", feed=member.feed.id, hub=telemetry.redact(changed.hub), until=until)
+        signed, hub = websub.is_signed(changed), telemetry.redact(changed.hub)
+        logger.info("websub.subscribed", feed=member.feed.id, hub=hub, until=until, signed=signed)
         return _echo(challenge)
 
     async def _take(self, request: web.Request) -> web.Response:
-        """A delivery (7): a sign that the feed has changed, if its signature is right. Its content is not used."""
+        """A delivery (7): a sign that the feed has changed, if its signature is right. Its content is never used."""
         member = self._tokens.get(request.path.rpartition("/")[2])
         subscription = member.subscription if member else None
         if member is None or subscription is None:
             return _taken("unknown")
-        claim = websub.claim(subscription.secret, request.headers.get("X-Hub-Signature", ""))
-        if claim is None:
+        signed = websub.is_signed(subscription)
+        claim = websub.claim(subscription.secret, request.headers.get("X-Hub-Signature", "")) if signed else None
+        if signed and claim is None:
             return self._ignored(member, subscription, "unsigned")
         size = 0
         try:
@@ -263,11 +263,12 @@ class WebSub:
                     if size > self._fetch.max_bytes:
                         telemetry.websub.labels("too-large").inc()
                         return web.Response(status=413)
-                    claim.mac.update(chunk)
+                    if claim is not None:
+                        claim.mac.update(chunk)
         except TimeoutError:
             telemetry.websub.labels("too-slow").inc()
             return web.Response(status=408)
-        if not claim.holds():
+        if claim is not None and not claim.holds():
             return self._ignored(member, subscription, "forged")
         member.wake()
         return _taken("delivered")

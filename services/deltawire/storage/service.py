@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
 from deltawire import entries, events, telemetry
+from deltawire.clock import Clock, utc_now
 from deltawire.entries import EntryRecord, WholeEntries
 from deltawire.events import EntryData, Event
 from deltawire.log.port import Log, LogError, Record, snapshot
@@ -17,6 +18,7 @@ from deltawire.log.workers import run_partitions
 from deltawire.model import Entry
 from deltawire.sinks import follow
 from deltawire.store.port import Store, StoreError
+from deltawire.tasks import cancel
 
 logger = structlog.get_logger()
 
@@ -26,17 +28,13 @@ PRUNE_BATCH = 500
 PRUNE_EVERY_S = 600.0
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def run(
     log: Log,
     topics: Topics,
     store: Store,
     *,
     history: timedelta | None = None,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Clock = utc_now,
 ) -> None:
     """Run storage for the partitions that this process is assigned, until cancelled.
 
@@ -50,16 +48,14 @@ async def run(
         finally:
             await sink.close()
 
-    pruning = None if history is None else asyncio.create_task(_keep_pruning(store, history, clock))
+    pruning = [] if history is None else [asyncio.create_task(_keep_pruning(store, history, clock))]
     try:
         await run_partitions(log, CONSUMER, topics.events, worker)
     finally:
-        if pruning is not None:
-            pruning.cancel()
-            await asyncio.gather(pruning, return_exceptions=True)
+        await cancel(pruning)
 
 
-async def _keep_pruning(store: Store, history: timedelta, clock: Callable[[], datetime]) -> None:
+async def _keep_pruning(store: Store, history: timedelta, clock: Clock) -> None:
     while True:
         try:
             pruned = await prune(store, clock() - history)
