@@ -160,8 +160,10 @@ async def _found(url: str, settings: Settings) -> str:
     try:
         raw = await fetch_once(url, msgspec.structs.replace(fetch, timeout=min(fetch.timeout, LOOK_WITHIN)))
         await documents.read(raw, "auto", settings.config.differ)
-    except FetchFailed:
-        # The poller tells what is wrong, and goes on asking.
+    except FetchFailed as failed:
+        # It may pass: the poller goes on asking.
+        shown, why = telemetry.redact(url), telemetry.redact_text(str(failed))
+        print(f"{shown} is followed, but cannot be fetched now: {why}", file=sys.stderr)
         return url
     except Unreadable as refusal:
         offers = links.offers(raw) if refusal.code == "not-a-live-blog" else []
