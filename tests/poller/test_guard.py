@@ -161,7 +161,7 @@ async def ended(*pids: int) -> None:
 
 async def test_a_feed_that_takes_too_long_is_refused_and_from_then_on_read_by_one_process_at_a_time() -> None:
     before = counted("readers_killed", reason="too-expensive")
-    async with Guard(5000, Bounds(cpu=1)) as guard:
+    async with Guard(5000, Bounds(cpu=1, wall=100)) as guard:
         reading = asyncio.create_task(guard.read(ENDLESS, "auto", "f"))
         (pid,) = await busy(guard.workers)
         refused = await refusal(reading)
@@ -203,11 +203,11 @@ async def test_a_document_that_takes_too_much_memory_is_refused_and_its_process_
     ("number", "code", "message"),
     [
         (signal.SIGSEGV, "reader-crashed", "the process that read the document ended with signal SIGSEGV"),
-        (signal.SIGSTOP, "too-expensive", "reading the document took more than 2 s"),
+        (signal.SIGSTOP, "too-expensive", "reading the document took more than 4 s"),
     ],
 )
 async def test_a_process_that_dies_or_hangs_costs_one_document(number: signal.Signals, code: str, message: str) -> None:
-    pool = Pool(bounds=Bounds(wall=2))
+    pool = Pool(bounds=Bounds(wall=4))
     try:
         first = await pool.read(task(SLOPPY))
         (pid,) = pool.pids
