@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from deltawire.model import Feed
-from deltawire.poller_state import FetchState
-from deltawire.telemetry import redact
+from deltawire.poller_state import FetchState, LookSummary
+from deltawire.telemetry import redact, redact_text
 
 Word = Literal[
     "new", "ok", "quiet", "noisy", "moved", "ended", "paused", "retrying", "failing", "unreadable", "blocked", "gone"
@@ -40,7 +40,7 @@ _UNREADABLE = frozenset(
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """``detail`` is one sentence, null where the word says it all."""
+    """``detail`` is one sentence that anybody may see, null where the word says it all."""
 
     word: Word
     detail: str | None = None
@@ -81,10 +81,15 @@ def _failing(state: FetchState, now: datetime) -> Health:
         word = "unreadable"
     since = f"since {_time(state.failing_since)}" if state.failing_since else ""
     why = next((look.detail for look in reversed(state.looks) if look.outcome == "failed" and look.detail), None)
-    detail = ": ".join(filter(None, (since, why)))
+    detail = redact_text(": ".join(filter(None, (since, why))))
     if state.retry_after is not None and state.retry_after > now:
         detail += f"{'; ' if detail else ''}the site wants to be left alone until {_time(state.retry_after)}"
     return Health(word=word, detail=detail or None)
+
+
+def redacted(look: LookSummary) -> LookSummary:
+    """The look as anybody may see it: the URLs of its sentence without credentials and query."""
+    return msgspec.structs.replace(look, detail=look.detail and redact_text(look.detail))
 
 
 def _noisy(state: FetchState) -> bool:
