@@ -286,6 +286,16 @@ def test_canonical_html_is_a_fixed_point(source: str) -> None:
     assert {medium.url for medium in again.media} <= {medium.url for medium in once.media}
 
 
+@pytest.mark.parametrize("source", ["<li>x<hr><p>5 mins ago</p>" * 3, "<tr>y z<form>x</form>", "<table>x<p>just now"])
+def test_a_body_that_does_not_stand_still_in_time_becomes_text(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.setattr(deltawire.formats.content, "MOST_READINGS", 0)
+    once = from_html(source, BASE)
+    assert [problem.code for problem in once.problems] == ["content-simplified"]
+    monkeypatch.undo()
+    assert from_html(once.html, BASE).html == once.html
+    assert set(once.text.split()) <= {"x", "y", "z"}
+
+
 def test_a_body_as_publishers_write_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def readings(source: str) -> int:
         count = 0
