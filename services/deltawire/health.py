@@ -40,7 +40,7 @@ _UNREADABLE = frozenset(
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """``detail`` is one sentence that anybody may see, null where the word says it all."""
+    """``detail`` is one sentence, null where the word says it all."""
 
     word: Word
     detail: str | None = None
@@ -81,12 +81,7 @@ def _failing(state: FetchState) -> Health:
         word = "unreadable"
     since = f"since {_time(state.failing_since)}" if state.failing_since else ""
     why = next((look.detail for look in reversed(state.looks) if look.outcome == "failed" and look.detail), None)
-    return Health(word=word, detail=redact_text(": ".join(filter(None, (since, why)))) or None)
-
-
-def redacted(look: LookSummary) -> LookSummary:
-    """The look as anybody may see it: the URLs of its sentence without credentials and query."""
-    return msgspec.structs.replace(look, detail=look.detail and redact_text(look.detail))
+    return Health(word=word, detail=": ".join(filter(None, (since, why))) or None)
 
 
 def _noisy(state: FetchState) -> bool:
@@ -97,3 +92,8 @@ def _noisy(state: FetchState) -> bool:
 
 def _time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def redacted(look: LookSummary) -> LookSummary:
+    """The look as anybody may see it: the URLs of its sentence without credentials and query."""
+    return msgspec.structs.replace(look, detail=look.detail and redact_text(look.detail))

@@ -75,7 +75,7 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
                 "paused": feed.paused,
                 "state": name,
                 "health": found.word,
-                "detail": found.detail,
+                "detail": found.detail and telemetry.redact_text(found.detail),
                 "since": state and state.since,
                 "last_read_at": state and state.last_read_at,
                 "next_poll_at": state and state.next_poll_at,
@@ -83,7 +83,7 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
             }
             print(msgspec.json.encode(shown).decode())
         else:
-            why = f"  {found.detail}" if found.detail else ""
+            why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
             print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
 
 

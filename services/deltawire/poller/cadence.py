@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from deltawire.formats.hints import DAYS
 from deltawire.poller_state import Hints, Rhythm
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SCALES = (3600.0, 86_400.0, 14 * 86_400.0)
 """Time constants in seconds: a burst, a day, a fortnight. The liveliest of them counts."""
 
