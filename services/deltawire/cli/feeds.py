@@ -75,7 +75,7 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
                 "paused": feed.paused,
                 "state": name,
                 "health": found.word,
-                "detail": found.detail and telemetry.redact_text(found.detail),
+                "detail": found.detail,
                 "since": state and state.since,
                 "last_read_at": state and state.last_read_at,
                 "next_poll_at": state and state.next_poll_at,
@@ -83,7 +83,7 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
             }
             print(msgspec.json.encode(shown).decode())
         else:
-            why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
+            why = f"  {found.detail}" if found.detail else ""
             print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
 
 
@@ -160,8 +160,10 @@ async def _found(url: str, settings: Settings) -> str:
     try:
         raw = await fetch_once(url, msgspec.structs.replace(fetch, timeout=min(fetch.timeout, LOOK_WITHIN)))
         await documents.read(raw, "auto", settings.config.differ)
-    except FetchFailed:
-        # The poller tells what is wrong, and goes on asking.
+    except FetchFailed as failed:
+        # It may pass: the poller goes on asking.
+        shown, why = telemetry.redact(url), telemetry.redact_text(str(failed))
+        print(f"{shown} is followed, but cannot be fetched now: {why}", file=sys.stderr)
         return url
     except Unreadable as refusal:
         offers = links.offers(raw) if refusal.code == "not-a-live-blog" else []

@@ -76,7 +76,7 @@ def feed_view(feed: Feed, state: FetchState | None, title: str | None, entries: 
         paused=feed.paused,
         state=state.state,
         health=found.word,
-        health_detail=found.detail and redact_text(found.detail),
+        health_detail=found.detail,
         moved_to=state.moved_to and redact(state.moved_to),
         since=state.failing_since if state.state in ("retrying", "failing") else state.since,
         attempts=state.attempts,

@@ -159,13 +159,13 @@ async def _conclude(
             headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
             str(response.url) if status in (429, 503) else None,
         )
-    body = b"" if status == 304 else await _body(response, config.max_bytes, host, cut)
+    body, body_hash = (b"", "") if status == 304 else await _body(response, config.max_bytes, host, cut)
     content_type = response.headers.get("Content-Type")
     return Fetched(
         status=304 if status == 304 else 200,
         url=shown_url,
         body=body,
-        body_hash="" if status == 304 else _digest(body),
+        body_hash=body_hash,
         content_type=content_type and content_type.encode("utf-8", "replace").decode(),
         validators=Validators(
             etag=headers.opaque(response.headers.get("ETag")),
@@ -178,7 +178,9 @@ async def _conclude(
     )
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> bytes:
+async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> tuple[bytes, str]:
+    """The unpacked body and its digest, taken as the body comes: that of megabytes at once would hold up the others."""
+
     def too_large() -> FetchRefused:
         return FetchRefused("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
 
@@ -187,6 +189,7 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
     encodings = response.headers.getall("Content-Encoding", [])
     pieces: list[bytes] = []
     size = 0
+    digest = hashlib.sha256()
     try:
         decode = decoder(", ".join(encodings) or None)
         async for chunk in response.content.iter_chunked(CHUNK):
@@ -196,7 +199,9 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
                 if size > max_bytes:
                     if not cut:
                         raise too_large()
-                    return b"".join(pieces)[:max_bytes]
+                    body = b"".join(pieces)[:max_bytes]
+                    return body, _digest(body)
+                digest.update(piece)
                 # Unpacking must not hold up the other feeds; a whole chunk can become megabytes.
                 await asyncio.sleep(0)
         decode.finish()
@@ -208,7 +213,7 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
         raise
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
         raise FetchRefused("cut-off", f"{host} broke the connection off before the end", response.status) from None
-    return b"".join(pieces)
+    return b"".join(pieces), _short(digest)
 
 
 def _headers(validators: Validators) -> CIMultiDict[str]:
@@ -314,6 +319,9 @@ def _host(url: str) -> str:
 
 
 def _digest(data: str | bytes) -> str:
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return _short(hashlib.sha256(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data))
+
+
+def _short(digest: hashlib._Hash) -> str:
     # SHA-256, which processors have instructions for: half the time of BLAKE2b. 128 bits of it are enough.
-    return hashlib.sha256(raw).hexdigest()[:32]
+    return digest.hexdigest()[:32]
