@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -147,9 +147,13 @@ class Memory:
 
     def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
         """These records were committed; ``feeds`` are what they amount to."""
+        grown: Counter[str] = Counter()
+        for key, value in records.items():
+            grown[key.partition("/")[0]] += len(value or b"") - self._shelf.size(key)
         self._shelf.put(records)
         for feed_id, recalled in feeds.items():
-            self._hot.keep(self, feed_id, msgspec.structs.replace(recalled, size=self._shelf.size(feed_id)))
+            size = recalled.size + grown[feed_id]
+            self._hot.keep(self, feed_id, msgspec.structs.replace(recalled, size=size))
         self.position = position
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ whatever goes wrong with it, the task starts again from what is in the log.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -20,7 +21,7 @@ from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.log.dead_letters import report
 from deltawire.log.fuse import DEFAULT_LIMITS, Fuse
-from deltawire.log.port import Log, Reader, Writer
+from deltawire.log.port import Log, Outgoing, Reader, Record, Writer
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 
@@ -60,16 +61,25 @@ async def run(
             while records:
                 batch = Batch(memory, topics, source, policy)
                 # Large documents, and many at once after a start, take their time: not that of the event loop.
-                taken = await asyncio.to_thread(batch.add_all, records, datetime.now(UTC))
+                taken, written = await asyncio.to_thread(_taken_in, batch, records, partition)
                 fuse_after = fuse.after(batch.skips.outcomes)
-                position = records[taken - 1].offset + 1
-                await writer.commit(await asyncio.to_thread(batch.records, partition, position))
-                await asyncio.to_thread(batch.settle, position)
+                await writer.commit(written)
+                await asyncio.to_thread(_settled, batch, records[taken - 1].offset + 1)
                 fuse = fuse_after
-                await asyncio.to_thread(_report, batch)
                 records = records[taken:]
 
     await run_partitions(log, f"{topics.prefix}.differ", topics.observations, worker)
+
+
+def _taken_in(batch: Batch, records: Sequence[Record], partition: int) -> tuple[int, list[Outgoing]]:
+    """How many of the records are in the batch now, and what it writes."""
+    taken = batch.add_all(records, datetime.now(UTC))
+    return taken, batch.records(partition, records[taken - 1].offset + 1)
+
+
+def _settled(batch: Batch, position: int) -> None:
+    batch.settle(position)
+    _report(batch)
 
 
 def _report(batch: Batch) -> None:

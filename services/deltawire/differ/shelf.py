@@ -17,9 +17,6 @@ _SET_UP = """
 _PUT = "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 # What begins with key/ lies between key/ and key0, the character after the slash.
 _UNDER = "SELECT place, key, value FROM records WHERE key >= ?1 || '/' AND key < ?1 || '0'"
-_SIZE = """
-    SELECT coalesce(sum(length(value)), 0) FROM records WHERE key = ?1 OR (key >= ?1 || '/' AND key < ?1 || '0')
-"""
 
 
 class ShelfError(Exception):
@@ -57,9 +54,10 @@ class Shelf:
         return [(key, value) for _, key, value in sorted(rows)]
 
     def size(self, key: str) -> int:
-        """Bytes of the values of ``key`` and of ``key/...``."""
+        """Bytes of the value, 0 where there is none."""
         with self._open() as db:
-            return int(db.execute(_SIZE, (key,)).fetchone()[0])
+            found = db.execute("SELECT length(value) FROM records WHERE key = ?", (key,)).fetchone()
+        return 0 if found is None else int(found[0])
 
     def all_keys(self) -> list[str]:
         with self._open() as db:

@@ -11,9 +11,9 @@ from deltawire.log.sqlite_schema import OFFSET_BITS
 
 STEP_RECORDS = 500
 STEP_BYTES = 4 * 1024 * 1024
-STEP_PAGES = 256
+STEP_PAGES = 128
 
-SPARE_PAGES = 1024
+SPARE_PAGES = 512
 """Free pages that the file keeps at least: handing them back and asking again would only move data about."""
 
 

@@ -89,6 +89,8 @@ def explain_commit(error: sqlite3.Error, path: Path) -> LogError:
 def open_for_writing(path: Path, topics: Iterable[Topic], partitions: int | None) -> tuple[sqlite3.Connection, Streams]:
     """The one writing connection, its tables made or checked. The caller holds the owner's lock.
 
+    A new file has pages of 16 KiB: with 8 KiB, observations of 250 kB took 1.4 times the CPU time to write.
+
     Every commit is synced to disk (``synchronous=FULL``): an event that somebody has seen must survive a power
     cut, or its id would be given to another change afterwards. Group commit shares the price.
 
@@ -101,7 +103,7 @@ def open_for_writing(path: Path, topics: Iterable[Topic], partitions: int | None
         raise explain(error, path) from error
     try:
         if _is_new(connection, path):
-            connection.execute("PRAGMA page_size = 8192")
+            connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
