@@ -2,6 +2,7 @@
 
     GET /feed/7     the seventh feed: by default of 50 entries, 127 KB
     GET /bomb/7     the seventh hostile document of tests/hostile
+    GET /restless/7 the same, with other white space at its end each time, so that it is another document
     GET /drip/7     an answer that never ends, a byte a second
     GET /=MODE      how feeds answer from now on, one of MODES
     GET /=versions  the version that each feed last showed in full, as a JSON array
@@ -133,14 +134,19 @@ class Feeds:
 
 
 @lru_cache
-def bomb(number: int) -> bytes:
+def bomb(number: int) -> tuple[str, bytes]:
+    """Its content type and its body."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from hostile.bombs import BOMBS
 
     chosen = list(BOMBS.values())[number * 7 % len(BOMBS)]
-    body = chosen.make()
-    type_ = (chosen.content_type or "application/rss+xml").encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (type_, len(body), body)
+    return chosen.content_type or "application/rss+xml", chosen.make()
+
+
+def exploding(number: int, spaces: int = 0) -> bytes:
+    type_, body = bomb(number)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {type_}\r\nContent-Length: {len(body) + spaces}\r\n\r\n"
+    return head.encode() + body + b" " * spaces
 
 
 class Connection(asyncio.Protocol):
@@ -174,7 +180,9 @@ class Connection(asyncio.Protocol):
         if path.startswith("/feed/"):
             return self._feeds.answer(int(path[6:]), request)
         if path.startswith("/bomb/"):
-            return bomb(int(path[6:]))
+            return exploding(int(path[6:]))
+        if path.startswith("/restless/"):
+            return exploding(int(path[10:]), random.randrange(1000))
         if path == "/robots.txt":
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         said = path[2:].replace("%20", " ")

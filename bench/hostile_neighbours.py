@@ -1,6 +1,6 @@
 """What 20 feeds of bombs and 200 that never finish an answer do to the feeds beside them, in one ``deltawire run``.
 
-    .venv/bin/python bench/hostile_neighbours.py [--feeds N] [--seconds S] [--rounds N] [--interval S]
+    .venv/bin/python bench/hostile_neighbours.py [--feeds N] [--seconds S] [--rounds N] [--interval S] [--restless]
 
 The healthy feeds run alone and beside the others in turn, so that both see the same machine. Shown is how much
 longer than their interval the healthy feeds waited for their next request, by the origin (scheduling and the fetch),
@@ -56,9 +56,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--interval", type=float, default=5)
     parser.add_argument("--every", type=float, default=30, help="seconds between two versions of a feed, on average")
+    parser.add_argument("--restless", action="store_true", help="each bomb differs from look to look")
     options = parser.parse_args()
     site = Site(10, 2, options.every)
-    hosts = options.feeds
+    hosts, bombs = options.feeds, "restless" if options.restless else "bomb"
     with (
         tempfile.TemporaryDirectory(dir=".") as name,
         # As many hosts for the hostile feeds: only the machine is shared.
@@ -67,7 +68,7 @@ def main() -> None:
     ):
         origin.ask("by the clock")
         urls = [origin.url(n) for n in range(options.feeds)]
-        others = [hostile.url(n, kind) for n, kind in enumerate(["bomb"] * BOMBS + ["drip"] * DRIPS)]
+        others = [hostile.url(n, kind) for n, kind in enumerate([bombs] * BOMBS + ["drip"] * DRIPS)]
         with Fleet(Path(name).resolve(), urls, options.interval) as fleet:
             wait_for_all(fleet, origin)
             rounds = []
@@ -78,7 +79,7 @@ def main() -> None:
                 fleet.others(others, options.interval, paused=True)
                 fleet.rest(2)
             ending = wind_up(fleet, origin, site, options.interval)
-    print(f"{options.feeds} healthy feeds every {options.interval:g} s; {BOMBS} of bombs and {DRIPS} that drip")
+    print(f"{options.feeds} healthy feeds every {options.interval:g} s; {BOMBS} of bombs ({bombs}), {DRIPS} that drip")
     waits = [tuple(part.delays(ending, options.interval) for part in pair) for pair in rounds]
     for number, ((alone, beside), (first, second)) in enumerate(zip(waits, rounds, strict=True), start=1):
         seconds = f"CPU {first.cpu:.1f} s and {second.cpu:.1f}"

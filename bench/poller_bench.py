@@ -33,13 +33,13 @@ from feed_origin import SHOWN, Origin
 
 from deltawire import net, telemetry
 from deltawire.cli.run import collect_rarely
+from deltawire.clock import utc_now
 from deltawire.config import Config, FetchConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Feed
-from deltawire.poller.fetch import utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
 from deltawire.poller.watch import Watch

@@ -70,7 +70,7 @@ async def test_a_page_with_several_asks_which(origin: Origin, capsys: pytest.Cap
         ("/feed", [], ""),
         ("/page", ["--as-given"], ""),
         ("/page", ["--format", "jsonld"], ""),
-        ("/nothing", [], ""),
+        ("/nothing", [], "is followed, but cannot be fetched now: 127.0.0.1 answered 404 Not Found"),
         ("/bare", [], "is followed, but cannot be read now"),
     ],
 )

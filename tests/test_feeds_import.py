@@ -70,6 +70,55 @@ def test_opml_is_read_with_its_folders_and_categories_as_tags(folder: Path, caps
     ]
 
 
+EXPORTED = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<opml><body><outline text="Küste &amp; Meer"><outline xmlUrl="https://a.example/feed"/></outline></body></opml>'
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        EXPORTED.encode(),
+        b"\xef\xbb\xbf" + EXPORTED.encode(),
+        b"\r\n \r\n" + EXPORTED.encode(),
+        EXPORTED.replace("utf-8", "iso-8859-1").encode("latin-1"),
+        EXPORTED.replace("utf-8", "utf-16").encode("utf-16"),
+        EXPORTED.replace("utf-8", "utf-16").encode(),
+        EXPORTED.encode("latin-1"),
+        EXPORTED.partition("?>")[2].encode(),
+        EXPORTED.replace("?>\n", '?><!DOCTYPE opml SYSTEM "http://x.example/opml.dtd">\n').encode(),
+        EXPORTED.replace("opml>", "OPML>").replace("<outline", "<OUTLINE").replace("outline>", "OUTLINE>").encode(),
+        EXPORTED.replace("<opml>", '<opml xmlns="http://opml.org/spec2">').encode(),
+        EXPORTED.replace("&amp;", "&").encode(),
+        EXPORTED.replace("ü", "&uuml;").encode(),
+        EXPORTED.replace("https://", "feed:https://").encode(),
+    ],
+)
+def test_what_exporters_get_wrong_is_read_all_the_same(folder: Path, body: bytes) -> None:
+    assert run(folder, body) == 0
+    assert [(feed.url, feed.tags) for feed in imported(folder).values()] == [
+        ("https://a.example/feed", ("Küste & Meer",))
+    ]
+
+
+def test_an_ampersand_in_an_address_is_one_however_it_is_written(folder: Path) -> None:
+    addresses = "?a=1&amp;b=2", "?a=3&b=4", "?a=5&copy=6", "?a=7&#38;amp=8"
+    lines = "".join(f'<outline xmlUrl="https://a.example/{address}"/>' for address in addresses)
+    assert run(folder, f"<opml>{lines}</opml>") == 0
+    found = [feed.url.rpartition("?")[2] for feed in imported(folder).values()]
+    assert found == ["a=1&b=2", "a=3&b=4", "a=5&copy=6", "a=7&amp=8"]
+
+
+def test_a_line_keeps_its_number_behind_what_is_taken_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = '<?xml version="1.0"\n?>\n<!DOCTYPE opml\nPUBLIC "x" "y">\n'
+    assert run(folder, f'{head}<opml>\n<outline xmlUrl="x:y"/></opml>') == 1
+    assert capsys.readouterr().err.startswith("list:6: 'x:y' must begin")
+    assert run(folder, "\x0c\u2028# a\r\rhttps://a.example/feed # mine\rx\r\n") == 1
+    assert capsys.readouterr().err.splitlines()[-2].startswith("list:4: 'x' must begin")
+    assert [feed.url for feed in imported(folder).values()] == ["https://a.example/feed"]
+
+
 def test_importing_again_adds_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, OLD_OPML) == 0
     assert run(folder, OLD_OPML) == 0
@@ -102,13 +151,17 @@ def test_ten_thousand_feeds_are_one_write(folder: Path) -> None:
         ("<rss version='2.0'/>", "is XML, but no OPML: it begins with <rss>"),
         (
             '<!DOCTYPE opml [<!ENTITY a "b">]><opml><outline text="&a;"/></opml>',
-            "has a document type",
+            "declares entities",
         ),
         (
             '<!DOCTYPE opml [<!ENTITY a SYSTEM "file:///etc/hostname">]><opml><outline text="&a;"/></opml>',
-            "references external entity",
+            "declares entities",
         ),
         (b"\xff\xfe<\0o\0p\0m\0l\0>\0", "is neither OPML nor a list of URLs"),
+        ("<opml>" + "<outline>" * 300, "nested deeper than 256 folders"),
+        ("", "names no feed"),
+        ("# nothing yet\n\n", "names no feed"),
+        ("<opml/>", "names no feed"),
     ],
 )
 def test_what_is_no_list_is_refused_whole(

@@ -40,6 +40,12 @@ def failed(cause: str, state: str = "failing") -> dict[str, Any]:
         ({"state": "ended"}, "ended", "closed"),
         ({"state": "gone"}, "gone", "410"),
         (failed("timeout", "retrying"), "retrying", "example.org said no"),
+        (
+            failed("http-429") | {"retry_after": NOW + timedelta(hours=2)},
+            "failing",
+            "said no; the site wants to be left alone until 2026-03-01 14:00 UTC",
+        ),
+        (failed("http-429") | {"retry_after": NOW - timedelta(hours=2)}, "failing", "said no"),
         (failed("timeout"), "failing", "since 2026-03-01 11:00 UTC: example.org said no"),
         (failed("not-a-live-blog"), "unreadable", "example.org said no"),
         (failed("malformed", "retrying"), "retrying", "example.org said no"),
@@ -62,6 +68,7 @@ def test_each_state_has_a_word_and_a_sentence(fields: dict[str, Any], word: str,
     assert found.word == word
     assert (found.detail is None) is (says is None)
     assert (says or "") in (found.detail or "")
+    assert ("left alone" in (found.detail or "")) is ("left alone" in (says or ""))
     assert "secret" not in (found.detail or "")
 
 

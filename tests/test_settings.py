@@ -69,6 +69,7 @@ def test_a_series_is_no_reason_for_a_warning(tmp_path: Path) -> None:
     ("keys", "mend"),
     [
         ('match = "/a(/"', "series[0].match: is no regular expression"),
+        ('match = "/a{99999999999}/"', "series[0].match: is no regular expression: the repetition number is too large"),
         ('match = "***"', "series[0].match: holds no word"),
         ('match = "live"\nkeep = 0', "series[0].keep: must be 1 or more"),
         ('match = "live"\ninterval = 0', "series[0].interval: the interval must lie between"),
@@ -145,7 +146,7 @@ channels = ["desk", "desc"]
         "F:6: feeds[0].max_interval: the interval must lie between",
         "F:11: feeds[2].id: 'b' is used twice",
         "F:12: feeds[2].url: names no host",
-        "F:16: channels[0].secret: must be whsec_",
+        "F:16: channels[0].secret: holds 5 bytes, not 24 to 64; make one with: echo whsec_",
         "F:19: rules[0].regex: is no regular expression",
         "F:20: rules[0].channels: no channel 'desc'; known: desk, log",
     ):
@@ -156,6 +157,8 @@ channels = ["desk", "desc"]
     ("text", "expected"),
     [
         ("[feeds]\nid = 'x'\n", "F:1: feeds: must be written as [[feeds]]"),
+        ("[[rules]]\nid='r'\nregex='a{99999999999}'\n", "F:3: rules[0].regex: is no regular expression: the repet"),
+        ("[[channels]]\nid='c'\nurl='http://h/'\nsecret='whsec_é'\n", "F:4: channels[0].secret: is no base64 after"),
         ("[[feeds]]\nid='a'\nurl='http://h:45\",/'\n", "F:3: feeds[0].url: names a port that is no number"),
         ("[[feeds]]\nid='a'\nurl='http://h/a b'\n", "F:3: feeds[0].url: holds a space"),
         ("fetch = 3\n", "F:1: fetch: must be a table, written as [fetch]"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from deltawire import networks, patterns
+from deltawire import networks, patterns, webhook_secret
 from deltawire.config import ChannelConfig, Config, FeedConfig, FetchConfig, RuleConfig, SeriesConfig
 from deltawire.model import LONGEST_INTERVAL_S
 from deltawire.toml_lines import Path
@@ -241,16 +239,12 @@ def _channel(key: Path, channel: ChannelConfig) -> Found:
     elif message := url_mistake(channel.url):
         yield (*key, "url"), message
     if channel.secret is None:
-        yield key, f"channel {channel.id} lacks secret; make one: echo whsec_$(head -c 32 /dev/urandom | base64)"
-    elif not _is_secret(channel.secret):
-        yield (*key, "secret"), "must be whsec_ and the base64 of 24 to 64 bytes (Standard Webhooks)"
-
-
-def _is_secret(secret: str) -> bool:
+        yield key, f"channel {channel.id} lacks secret; {webhook_secret.MEND}"
+        return
     try:
-        return secret.startswith("whsec_") and 24 <= len(base64.b64decode(secret[6:], validate=True)) <= 64
-    except binascii.Error:
-        return False
+        webhook_secret.signing_key(channel.secret)
+    except ValueError as error:
+        yield (*key, "secret"), str(error)
 
 
 def _rule(key: Path, rule: RuleConfig, channels: set[str]) -> Found:
@@ -262,6 +256,6 @@ def _rule(key: Path, rule: RuleConfig, channels: set[str]) -> Found:
             yield (*key, name), "holds an empty word; remove it"
     if rule.regex is not None:
         try:
-            re.compile(rule.regex)
-        except re.error as error:
-            yield (*key, "regex"), f"is no regular expression: {error}"
+            patterns.regex(rule.regex)
+        except ValueError as error:
+            yield (*key, "regex"), str(error)

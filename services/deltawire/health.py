@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from deltawire.model import Feed
-from deltawire.poller_state import FetchState
-from deltawire.telemetry import redact
+from deltawire.poller_state import FetchState, LookSummary
+from deltawire.telemetry import redact, redact_text
 
 Word = Literal[
     "new", "ok", "quiet", "noisy", "moved", "ended", "paused", "retrying", "failing", "unreadable", "blocked", "gone"
@@ -40,7 +40,7 @@ _UNREADABLE = frozenset(
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """``detail`` is one sentence, null where the word says it all."""
+    """``detail`` is one sentence that anybody may see, null where the word says it all."""
 
     word: Word
     detail: str | None = None
@@ -55,7 +55,7 @@ def health(feed: Feed, state: FetchState | None, now: datetime) -> Health:
     if state.state == "gone":
         return Health(word="gone", detail="the source answers 410: it will not come back")
     if state.attempts:
-        return _failing(state)
+        return _failing(state, now)
     if state.state == "ended":
         return Health(word="ended", detail="the source says that the blog is closed")
     if state.moved_to is not None:
@@ -73,7 +73,7 @@ def health(feed: Feed, state: FetchState | None, now: datetime) -> Health:
     return Health(word="ok", detail=doubts)
 
 
-def _failing(state: FetchState) -> Health:
+def _failing(state: FetchState, now: datetime) -> Health:
     word: Word = "failing" if state.state == "failing" else "retrying"
     if state.cause == BLOCKED:
         word = "blocked"
@@ -81,7 +81,15 @@ def _failing(state: FetchState) -> Health:
         word = "unreadable"
     since = f"since {_time(state.failing_since)}" if state.failing_since else ""
     why = next((look.detail for look in reversed(state.looks) if look.outcome == "failed" and look.detail), None)
-    return Health(word=word, detail=": ".join(filter(None, (since, why))) or None)
+    detail = redact_text(": ".join(filter(None, (since, why))))
+    if state.retry_after is not None and state.retry_after > now:
+        detail += f"{'; ' if detail else ''}the site wants to be left alone until {_time(state.retry_after)}"
+    return Health(word=word, detail=detail or None)
+
+
+def redacted(look: LookSummary) -> LookSummary:
+    """The look as anybody may see it: the URLs of its sentence without credentials and query."""
+    return msgspec.structs.replace(look, detail=look.detail and redact_text(look.detail))
 
 
 def _noisy(state: FetchState) -> bool:

@@ -47,7 +47,7 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     alt: str | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One entry of a live blog, canonical: sanitised, normalised, the same however it was rendered.
 
     ``id`` is deltawire's own and empty until the differ (or ``check``) gives one; ``source_id`` is the

@@ -1,4 +1,6 @@
-"""Which blogs belong to a series: patterns over titles and addresses.
+"""Patterns as operators write them: regular expressions, and which blogs belong to a series.
+
+Those of a series are over titles and addresses:
 
 ``/europe.*live/`` is a regular expression, searched in the title and in the address; a pattern with ``*`` has to fit
 the whole title or the whole address; any other is words that must all occur, in any order, in the title or in the
@@ -16,12 +18,24 @@ _LONGEST = 2048
 """Characters of a title or an address that are looked at."""
 
 
+def regex(pattern: str, flags: re.RegexFlag = re.RegexFlag.NOFLAG) -> re.Pattern[str]:
+    """The regular expression.
+
+    Raises:
+        ValueError: it is none, or one that is too large; why.
+    """
+    try:
+        return re.compile(pattern, flags)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+
+
 def mistake(pattern: str) -> str | None:
     """What is wrong with a pattern."""
     try:
         compiled(pattern)
-    except re.error as error:
-        return f"is no regular expression: {error}"
+    except ValueError as error:
+        return str(error)
     if not is_regex(pattern) and not _WORD.search(pattern):
         return "holds no word; write words, a pattern with *, or a /regular expression/"
     return None
@@ -35,10 +49,10 @@ def compiled(pattern: str) -> Callable[[str, str], bool]:
     """The test of a title and an address.
 
     Raises:
-        re.error: it is written as a regular expression, and is none.
+        ValueError: it is written as a regular expression, and is none.
     """
     if is_regex(pattern):
-        search = re.compile(pattern[1:-1], re.IGNORECASE).search
+        search = regex(pattern[1:-1], re.IGNORECASE).search
         return lambda *texts: any(search(text[:_LONGEST]) for text in texts)
     if "*" in pattern:
         match = re.compile(fnmatch.translate(pattern.strip()), re.IGNORECASE).match

@@ -9,30 +9,16 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 import msgspec
-import structlog
 
 from deltawire.config import FeedConfig
-from deltawire.log.port import Log, Outgoing, snapshot
+from deltawire.log.port import Log, Outgoing, latest
 from deltawire.log.topics import Topics
 from deltawire.model import Feed
-
-logger = structlog.get_logger()
 
 
 async def read(log: Log, topics: Topics) -> dict[str, Feed]:
     """The wanted feeds by id, in the order of their ids."""
-    feeds: dict[str, Feed] = {}
-    async for record in snapshot(log, topics.feeds):
-        if record.key is None:
-            continue
-        if record.value is None:
-            feeds.pop(record.key, None)
-        else:
-            try:
-                feeds[record.key] = msgspec.json.decode(record.value, type=Feed)
-            except msgspec.DecodeError as error:
-                logger.warning("feeds.unreadable", feed=record.key, outcome="skipped", error=str(error))
-    return dict(sorted(feeds.items()))
+    return await latest(log, topics.feeds, Feed)
 
 
 async def write(log: Log, topics: Topics, feeds: Iterable[Feed]) -> None:

@@ -78,7 +78,7 @@ def test_an_expression_sees_title_line_and_text_as_they_are_but_not_without_end(
 
 @pytest.mark.parametrize("expression", ["(", "*", "(?P<a", "a{2,1}"])
 def test_a_bad_expression_is_a_sentence_when_the_rule_is_compiled(expression: str) -> None:
-    with pytest.raises(ValueError, match=r"^rule 'r': regex is no Python regular expression \(.+\); mend it"):
+    with pytest.raises(ValueError, match=r"^rule 'r': regex is no regular expression: .+; mend it"):
         compile_rule(RuleConfig(id="r", regex=expression))
 
 

@@ -17,12 +17,13 @@ from deltawire.alerting.payload import make_alert
 from deltawire.alerting.rules import subject
 from deltawire.events import Change, Event
 from deltawire.store.port import Alert
+from deltawire.webhook_secret import signing_key
 from support.receiver import Receiver
 from support.samples import START, entry_event, feed_info
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "alert"
 SCHEMA: dict[str, Any] = orjson.loads((FOLDER / "1.0.0.json").read_bytes())
-KEY = webhook.signing_key("whsec_" + base64.b64encode(bytes(32)).decode())
+KEY = signing_key("whsec_" + base64.b64encode(bytes(32)).decode())
 TOLL = Change(field="content_text", diff=(("=", "At least "), ("-", "four"), ("+", "six"), ("=", " are missing")))
 
 

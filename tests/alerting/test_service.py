@@ -259,7 +259,7 @@ async def test_what_is_owed_to_a_channel_that_is_gone_from_the_configuration_is_
     ("rule", "channel", "sentence"),
     [
         ({"channels": ("pager",)}, {}, "rule 'r': there is no channel 'pager'"),
-        ({"regex": "("}, {}, "rule 'r': regex is no Python regular expression"),
+        ({"regex": "("}, {}, "rule 'r': regex is no regular expression"),
         ({}, {"url": None}, "channel 'desk' lacks url; a webhook needs both"),
         ({}, {"secret": None}, "channel 'desk' lacks secret"),
         ({}, {"secret": "whsec_x"}, "channel 'desk': secret"),

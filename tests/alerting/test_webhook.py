@@ -17,11 +17,12 @@ from deltawire.alerting.rules import subject
 from deltawire.clock import utc_now
 from deltawire.config import FetchConfig
 from deltawire.store.port import Alert
+from deltawire.webhook_secret import signing_key
 from support.receiver import Receiver
 from support.samples import entry_event
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-KEY = webhook.signing_key(SECRET)
+KEY = signing_key(SECRET)
 
 
 def an_alert() -> Alert:
@@ -171,10 +172,10 @@ async def test_private_addresses_are_refused_where_the_session_refuses_them(rece
 )
 def test_a_bad_secret_is_a_sentence_that_does_not_repeat_it(secret: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence) as refused:
-        webhook.signing_key(secret)
+        signing_key(secret)
     assert "hunter2" not in str(refused.value)
     assert "make one with" in str(refused.value)
 
 
 def test_a_secret_without_padding_is_a_secret() -> None:
-    assert webhook.signing_key(SECRET.rstrip("=")) == KEY
+    assert signing_key(SECRET.rstrip("=")) == KEY

@@ -331,6 +331,20 @@ def test_a_place_that_some_entries_share_by_their_length_is_not_taken_for_that_o
     assert [e for _ in range(10) for e in blog.look()] == []
 
 
+def test_a_box_is_learned_as_fast_where_most_entries_are_given_its_last_line_again() -> None:
+    def box(name: str, body: Body, _: Random) -> Body:
+        """Three lines below; at the fourth look most entries show the last one of the third."""
+        number = int(name[1:])
+        last = PROMOS[(min(blog.looks, 3 if number > 1 else 9) + number) % 5]
+        others = [line for line in PROMOS if line != last]
+        return [*body, others[(blog.looks + number) % 4], others[(blog.looks + number + 1) % 4], last]
+
+    blog = Blog(box)
+    for number, name in enumerate(blog.bodies):
+        blog.bodies[name] += [f"So much from {name}, {n}." for n in range(number)]
+    assert updates_per_entry(blog.learn(3)) <= BOUND
+
+
 def test_a_picture_that_comes_while_the_noise_changes_goes_out_with_the_noise_that_was_said() -> None:
     blog = Blog(related_box)
     for name in ("e0", "e1", "e4"):

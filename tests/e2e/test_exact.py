@@ -75,12 +75,12 @@ async def step_all(truth: dict[str, Publisher], steps: int) -> None:
     await asyncio.gather(*(publisher.looked(LOOKS) for publisher in truth.values()))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_hundreds_of_random_changes_in_five_formats_are_exactly_the_events(tmp_path: Path) -> None:
     truth = publishers(seed=7)
     async with press(truth) as config, deployed(tmp_path, config) as deployment:
         await deployment.start()
-        await asyncio.wait_for(step_all(truth, 100), 240)
+        await asyncio.wait_for(step_all(truth, 100), 600)
         events = await agreement(deployment, truth)
         await the_store_to_be_the_fold(deployment, events)
         assert len(events) > 300
@@ -89,7 +89,7 @@ async def test_hundreds_of_random_changes_in_five_formats_are_exactly_the_events
     assert warnings == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     truth = publishers(seed=11)
     rng = random.Random(11)

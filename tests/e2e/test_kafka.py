@@ -19,14 +19,14 @@ USUAL = KafkaConfig().timeout
 """What is killed or cut off is given up after so long; the tests' own patience would be waited out."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_five_processes_say_exactly_what_was_published(kafka: Broker, tmp_path: Path) -> None:
     truth = publishers(seed=17)
     async with (
         press(truth) as config,
         services(tmp_path, on_kafka(config, kafka, settings())) as (deployment, running),
     ):
-        await asyncio.wait_for(step_all(truth, 25), 240)
+        await asyncio.wait_for(step_all(truth, 25), 480)
         events = await agreement(deployment, truth)
         await the_store_to_be_the_fold(deployment, events)
         assert len(events) > 75
@@ -34,7 +34,7 @@ async def test_five_processes_say_exactly_what_was_published(kafka: Broker, tmp_
     assert [line for line in deployment.log_lines() if line["level"] in ("warning", "error")] == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_services_killed_at_any_moment_go_on_as_if_nothing_had_happened(kafka: Broker, tmp_path: Path) -> None:
     truth = publishers(seed=23)
     rng = random.Random(23)
@@ -55,14 +55,14 @@ async def test_services_killed_at_any_moment_go_on_as_if_nothing_had_happened(ka
             await service.start()
             for publisher in truth.values():
                 publisher.looks = 0
-        await asyncio.wait_for(stepping, 240)
+        await asyncio.wait_for(stepping, 480)
         events = await agreement(deployment, truth)
         await the_store_to_be_the_fold(deployment, events)
         assert len(events) > 60
         assert await asyncio.gather(*(service.stop() for service in running)) == [0] * len(running)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_with_the_broker_dead_every_service_stops_cleanly_and_in_time(tmp_path: Path) -> None:
     broker = Broker(tmp_path / "kafka", heap="256m")
     await asyncio.to_thread(broker.start)

@@ -192,6 +192,34 @@ def test_the_memory_stays_within_its_budget_and_forgets_the_longest_unread_first
     assert memory.hits == 100
 
 
+def test_feeds_that_are_read_in_turn_are_not_forgotten_in_turn() -> None:
+    memory = Memory(100_000, "1")
+
+    def round_of(feeds: int) -> int:
+        before = memory.hits
+        for number in range(feeds):
+            memo = memory.of(f"feed {number}")
+            for segment in range(10):
+                memo.recall(b"%d" % segment, lambda: "y" * 400)
+            assert memory.size <= 100_000
+        return memory.hits - before
+
+    # A hundred segments and some fit in: of eleven feeds, one less.
+    for _ in range(20):
+        round_of(11)
+    assert sum(round_of(11) for _ in range(100)) > 100 * 11 * 10 / 4
+
+
+def test_what_a_feed_no_longer_shows_is_forgotten_though_there_is_room() -> None:
+    memory = Memory(1 << 20, "1")
+    for n in range(1000):
+        memo = memory.of("f")
+        memo.recall(b"stays", lambda: "x" * 1000)
+        memo.recall(b"%d" % n, lambda: "y" * 1000)
+    assert memory.hits == 999
+    assert memory.size < 100 * 2000
+
+
 def test_feeds_and_generations_share_nothing() -> None:
     memory = Memory(10_000, "1")
     assert memory.of("a").recall(b"s", lambda: 1) == 1

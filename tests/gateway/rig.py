@@ -22,6 +22,7 @@ from deltawire.model import Feed
 from deltawire.poller_state import FetchState
 from deltawire.store.sqlite import SqliteStore
 from support.samples import event_out
+from support.waiting import eventually
 
 TOPICS = Topics()
 
@@ -49,11 +50,18 @@ class Desk:
             self._runner = None
 
     async def want(self, feed_id: str, state: FetchState | None = None, **fields: Any) -> None:
+        """Want the feed, and wait until the gateway shows it so: it follows the feeds and their states apart."""
         feed = Feed(id=feed_id, **({"url": f"https://example.org/{feed_id}", "generation": "g"} | fields))
         records = [Outgoing(topic=TOPICS.feeds, key=feed_id, value=msgspec.json.encode(feed))]
         if state is not None:
             records.append(Outgoing(topic=TOPICS.fetch_state, key=feed_id, value=msgspec.json.encode(state)))
         await self.log.append(records)
+        expected = state.state if state is not None and state.generation == feed.generation else "new"
+
+        async def shown() -> bool:
+            return (feed_id, expected) in {(one["id"], one["state"]) for one in (await self.get("/api/feeds"))["feeds"]}
+
+        await eventually(shown)
 
     async def publish(self, *events: Event, stored: bool = True) -> None:
         """Write the events to the log in one commit, and apply them to the store."""
@@ -123,7 +131,7 @@ class Listener:
             fields[name] = value.removeprefix(" ")
         return None
 
-    async def event(self, *, seconds: float = 60.0) -> tuple[str, Any]:
+    async def event(self, *, seconds: float = 120.0) -> tuple[str, Any]:
         """The type and the data of the next event."""
         async with asyncio.timeout(seconds):
             while (fields := await self.block()) is not None:

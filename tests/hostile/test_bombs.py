@@ -41,10 +41,11 @@ async def blow_up(guard: Guard, bomb: Bomb) -> str:
         return refusal.code
 
 
+@pytest.mark.timeout(300)
 async def test_while_bombs_go_off_healthy_feeds_are_read() -> None:
     sloppy = RSS.replace("<title>", "<title>Fish & chips, ", 1)
     healthy = [Raw(body=body, url=URL) for body in (RSS.encode(), json.dumps(JSON_FEED).encode() + b" " * 10_000)]
-    async with Guard(5000, Bounds(cpu=1)) as guard:
+    async with Guard(5000, Bounds(cpu=1, wall=600)) as guard:
         bombs = [asyncio.create_task(blow_up(guard, BOMBS[name])) for name in WORST]
         read = 0
         while not all(bomb.done() for bomb in bombs):

@@ -17,7 +17,7 @@ from deltawire.log.port import Fenced, Log, LogError, Outgoing, OutOfRange, Read
 from deltawire.log.topics import Topics
 from support.kafka_log import FILLER
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 class Engine(Protocol):

@@ -32,7 +32,6 @@ from support.kafka_proxy import (
     END_TXN,
     INIT_PRODUCER_ID,
     METADATA,
-    PRODUCE,
     Action,
     KafkaProxy,
     Request,
@@ -188,15 +187,17 @@ async def patiently(act: Callable[[], Awaitable[T]]) -> T:
 
 
 def unprotected(passed: list[Request], lane: str) -> list[Request]:
-    """Requests of transactions that came after the end of another without a new producer in between."""
+    """Beginnings of transactions in an epoch in which another had ended: each producer has an epoch of its own.
+
+    The end of one that was given up may still come while the next is at work, for its client sends it again.
+    """
     found: list[Request] = []
-    ended = False
+    ended: set[int | None] = set()
     for request in (r for r in passed if r.writer == lane):
-        if request.api == INIT_PRODUCER_ID:
-            ended = False
-        elif ended and request.api in (ADD_PARTITIONS, PRODUCE):
+        if request.api == END_TXN:
+            ended.add(request.epoch)
+        elif request.api == ADD_PARTITIONS and request.epoch in ended:
             found.append(request)
-        ended = ended or request.api == END_TXN
     return found
 
 

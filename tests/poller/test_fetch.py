@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import gzip
+import hashlib
 import time
 import tracemalloc
 import zlib
@@ -113,6 +114,23 @@ async def test_every_coding_asked_for_is_undone(
 ) -> None:
     origin.serve("/feed", Answer(body=packed, headers={"Content-Encoding": coding}, chunked=chunked))
     assert (await good(session, origin.url())).body == BODY
+
+
+async def test_a_body_has_the_same_digest_in_whatever_pieces_and_coding_it_comes(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    body = BODY * 5
+    packed = gzip.compress(body, mtime=0)
+    origin.serve(
+        "/feed",
+        Answer(body=body),
+        Answer(body=body, chunked=True),
+        Answer(body=packed, headers={"Content-Encoding": "gzip"}),
+        Answer(body=body + b" "),
+    )
+    *same, other = [(await good(session, origin.url())).body_hash for _ in range(4)]
+    assert set(same) == {hashlib.sha256(body).hexdigest()[:32]}
+    assert other not in same
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "zstd", "compress", "gzip, br", "aes128gcm"])

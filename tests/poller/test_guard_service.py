@@ -11,7 +11,7 @@ import pytest
 from deltawire.model import Document, Failed
 from deltawire.poller import workers
 from deltawire.poller.reader import Bounds
-from poller.test_guard import SLOPPY, counted, ended, many
+from poller.test_guard import PATIENCE, SLOPPY, counted, ended, many
 from support.origin import Answer
 from support.polling import Deployment, has, page
 
@@ -35,7 +35,7 @@ def reader_processes() -> list[int]:
 async def test_a_bomb_is_one_failed_look_that_says_why_while_others_are_read(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "Bounds", lambda: Bounds(cpu=1))
+    monkeypatch.setattr(workers, "Bounds", lambda: Bounds(cpu=1, wall=PATIENCE))
     site.origin.serve("/bomb", Answer(body=many(19_000)))
     site.origin.serve("/sloppy", Answer(body=SLOPPY))
     site.origin.serve("/healthy", page("one"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import aiohttp
 import msgspec
@@ -113,6 +114,52 @@ def test_rules_that_are_known_hold_while_the_server_fails() -> None:
     assert unavailable(failure, unavailable(failure, None, 0), 100).unreachable == "it answered 503"
 
 
+def test_a_robots_txt_is_not_asked_for_before_its_server_wants_to_be() -> None:
+    failure = Failure(cause="http-429", detail="it answered 429", status=429)
+    assert unavailable(failure, None, 100, 3600).until == 3700
+    assert unavailable(failure, Rules(until=0), 100, 3600).until == 3700
+    assert unavailable(failure, None, 100, 5).until == 100 + RETRY
+
+
+async def test_a_host_that_puts_its_robots_txt_off_is_slowed_down(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    origin.serve("/robots.txt", Answer(status=429, headers={"Retry-After": "120"}))
+    config = msgspec.structs.replace(LOCAL, per_host_rate=0)
+    gates = Gates(config)
+    assert await Robots(session, config, gates).refusal(origin.url("/live")) is not None
+    gates.refused(origin.url("/feed"), 100)
+    assert 90 < gates.held(origin.url("/feed")) <= 100, "two that are to wait mean the host"
+
+
+@pytest.mark.parametrize(
+    "line", ["Crawl-delay: nan", "Crawl-delay: inf", "Crawl-delay: -5", "Crawl-delay: 1e400", "Crawl-delay: soon"]
+)
+async def test_a_crawl_delay_that_is_none_changes_nothing(
+    origin: Origin, session: aiohttp.ClientSession, line: str
+) -> None:
+    origin.serve("/robots.txt", rules(f"User-agent: *\n{line}\n".encode()))
+    config = msgspec.structs.replace(LOCAL, per_host_rate=0)
+    gates = Gates(config)
+    assert await Robots(session, config, gates).refusal(origin.url("/live")) is None
+    assert gates._host(origin.url()).gap(0.25, 0) == 0.25
+
+
+async def test_rules_by_the_ten_thousand_are_matched_once_for_each_page(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    patterns = b"".join(b"Disallow: /*a*a*a%d$\n" % n for n in range(20_000))
+    origin.serve("/robots.txt", rules(b"User-agent: *\n" + patterns))
+    asked = robots(session)
+    path = "/" + "a" * 1000
+    assert await asked.refusal(origin.url(path)) is None
+    before = time.process_time()
+    for _ in range(1000):
+        assert await asked.refusal(origin.url(path)) is None
+    # Matching them takes a tenth of a second.
+    assert time.process_time() - before < 2
+
+
 async def test_a_crawl_delay_is_passed_to_the_gate(origin: Origin, session: aiohttp.ClientSession) -> None:
     origin.serve("/robots.txt", rules(b"User-agent: *\nCrawl-delay: 7\n"))
     config = msgspec.structs.replace(LOCAL, per_host_rate=0)
@@ -158,6 +205,18 @@ async def test_a_page_that_is_forbidden_is_a_failed_look_and_is_not_asked_for_ag
     assert site.origin.asked("/live/named") == []
     # What it is shows only once it is here.
     assert len(site.origin.asked("/live")) == 1
+
+
+@pytest.mark.parametrize("format_", ["auto", "jsonld"])
+async def test_a_redirect_is_no_way_around_the_rules(site: Deployment, format_: str) -> None:
+    site.origin.serve("/robots.txt", rules(FORBIDS))
+    site.origin.serve("/open", Answer(status=302, headers={"Location": "/live"}))
+    site.origin.serve("/live", Answer(body=PAGE, content_type="text/html"))
+    await site.add(url=site.origin.url("/open"), format=format_)
+    async with site.poller():
+        seen = await site.until(has(Failed, 2))
+    assert {(type(one), one.cause) for one in seen if isinstance(one, Failed)} == {(Failed, "robots")}
+    assert len(seen) == sum(isinstance(one, Failed) for one in seen)
 
 
 async def test_a_feed_is_asked_for_without_robots_txt(site: Deployment) -> None:

@@ -13,7 +13,7 @@ async def until_shown(name: str, value: float, **labels: str) -> None:
     async def is_shown() -> bool:
         return (telemetry.registry.get_sample_value(f"deltawire_series_{name}", labels) or 0.0) == value
 
-    await eventually(is_shown, seconds=10)
+    await eventually(is_shown)
 
 
 def looks(outcome: str) -> float:
@@ -38,7 +38,7 @@ async def test_looks_at_a_series_are_counted_by_outcome(site: Deployment) -> Non
     async with site.poller(series(site)):
         for outcome, answer in answers.items():  # noqa: B007 - it is what is waited for
             site.origin.serve("/europe", answer)
-            await eventually(counted, seconds=10)
+            await eventually(counted)
 
 
 async def test_blogs_found_and_blogs_that_are_open_are_shown_for_each_series(site: Deployment) -> None:

@@ -22,7 +22,7 @@ def certificate(folder: Path, *, days: int = 1, name: str = "IP:127.0.0.1") -> t
     key, request, names, made = (folder / part for part in ("key.pem", "request.pem", "names", "certificate.pem"))
 
     def openssl(*arguments: str | Path) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=30)
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=120)
 
     curve = "ec_paramgen_curve:P-256"
     openssl("req", "-newkey", "ec", "-pkeyopt", curve, "-nodes", "-subj", "/CN=test", "-keyout", key, "-out", request)

@@ -29,7 +29,7 @@ from support.waiting import eventually, running
 
 topics = Topics()
 FEEDS = ("harbour", "storm", "strike")
-RESUME_WITHIN = 60.0
+RESUME_WITHIN = 120.0
 SEED = int(os.environ.get("DELTAWIRE_SEED", "20251125"))
 CHAOS_S = float(os.environ.get("DELTAWIRE_CHAOS_S", "180"))
 

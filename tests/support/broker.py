@@ -30,7 +30,7 @@ POM = ROOT / "deploy/kafka/pom.xml"
 VAR = ROOT / "var/kafka"
 CLUSTER_ID = "deltawire-single-node-"
 USER, PASSWORD = "deltawire", "of-the-tests"
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 STOP_WITHIN = 20.0
 
 # One node: every internal topic has one replica. The rest makes a broker on 2 cores start (also after a kill),

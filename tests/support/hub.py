@@ -100,7 +100,7 @@ class Hub:
         def those() -> list[Form]:
             return [form for form in forms if form.fields["hub.mode"] == mode]
 
-        async with asyncio.timeout(60), self._news:
+        async with asyncio.timeout(120), self._news:
             await self._news.wait_for(lambda: len(those()) >= count)
         return those()[count - 1]
 

@@ -27,7 +27,7 @@ _TRANSACTIONAL = {PRODUCE, INIT_PRODUCER_ID, ADD_PARTITIONS, END_TXN}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """``epoch`` and ``commit`` are those of an EndTxn; null in others."""
+    """``epoch`` is that of an AddPartitionsToTxn or an EndTxn, ``commit`` that of an EndTxn; null in others."""
 
     api: int
     version: int
@@ -208,7 +208,7 @@ def _parse(frame: bytes, connection: int) -> Request:
     (length,) = struct.unpack_from(">h", frame, at)
     body = at + 2 + max(length, 0)
     request = replace(request, writer=frame[at + 2 : body].decode())
-    if api != END_TXN:
+    if api not in (ADD_PARTITIONS, END_TXN):
         return request
     _, epoch, commit = struct.unpack_from(">qh?", frame, body)
-    return replace(request, epoch=epoch, commit=commit)
+    return replace(request, epoch=epoch, commit=commit if api == END_TXN else None)

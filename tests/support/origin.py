@@ -103,7 +103,7 @@ class Origin:
     def asked(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]
 
-    async def wait_for(self, path: str, count: int, timeout: float = 60) -> list[Request]:
+    async def wait_for(self, path: str, count: int, timeout: float = 120) -> list[Request]:
         """The requests to the path, as soon as there are so many."""
         async with asyncio.timeout(timeout), self._arrived:
             await self._arrived.wait_for(lambda: len(self.asked(path)) >= count)

@@ -88,7 +88,7 @@ class Deployment:
         return None if latest is None or latest.value is None else msgspec.json.decode(latest.value, type=FetchState)
 
     async def until(
-        self, condition: Callable[[list[Observation]], bool], feed_id: str = "harbour", seconds: float = 60
+        self, condition: Callable[[list[Observation]], bool], feed_id: str = "harbour", seconds: float = 120
     ) -> list[Observation]:
         """The observations of a feed as soon as the condition holds for them."""
         async with asyncio.timeout(seconds):

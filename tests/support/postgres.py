@@ -23,7 +23,7 @@ import pytest
 
 from support.ports import free_port
 
-START_WITHIN = 60.0
+START_WITHIN = 180.0
 PASSWORD = "quay pass/word"
 URL_PASSWORD = "quay%20pass%2Fword"
 

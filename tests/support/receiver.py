@@ -40,7 +40,7 @@ class Receiver:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def count(self, wanted: int, *, seconds: float = 60.0) -> None:
+    async def count(self, wanted: int, *, seconds: float = 120.0) -> None:
         """Return when ``wanted`` deliveries have come; fail when they do not within ``seconds``."""
         async with asyncio.timeout(seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.received) >= wanted)

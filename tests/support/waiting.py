@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 60.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 120.0) -> None:
     """Return as soon as the condition holds; fail when it does not within ``seconds``."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 the conditions lie in files and other threads

@@ -14,6 +14,7 @@ from deltawire.alerting import webhook
 from deltawire.alerting.schedule import Answer
 from deltawire.config import ChannelConfig
 from deltawire.store.port import Alert
+from deltawire.webhook_secret import signing_key
 
 logger = structlog.get_logger()
 
@@ -93,8 +94,8 @@ def make_channels(configs: Sequence[ChannelConfig], session: aiohttp.ClientSessi
         if not config.url or not config.secret:
             raise ValueError(f"channel {config.id!r} lacks {'secret' if config.url else 'url'}; a webhook needs both")
         try:
-            key = webhook.signing_key(config.secret)
+            key = signing_key(config.secret)
         except ValueError as error:
-            raise ValueError(f"channel {config.id!r}: {error}") from None
+            raise ValueError(f"channel {config.id!r}: secret {error}") from None
         channels[config.id] = WebhookChannel(config.id, config.url, key, session)
     return channels

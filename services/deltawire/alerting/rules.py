@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 import msgspec
 
+from deltawire import patterns
 from deltawire.config import RuleConfig
 from deltawire.events import EntryData, Event
 from deltawire.model import Entry
@@ -71,12 +72,10 @@ def _pattern(config: RuleConfig) -> re.Pattern[str] | None:
     if not config.regex:
         return None
     try:
-        return re.compile(config.regex)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(
-            f"rule {config.id!r}: regex is no Python regular expression ({error}); "
-            "mend it, or use any, all and none for plain words"
-        ) from None
+        return patterns.regex(config.regex)
+    except ValueError as error:
+        mend = "mend it, or use any, all and none for plain words"
+        raise ValueError(f"rule {config.id!r}: regex {error}; {mend}") from None
 
 
 def subject(event: Event, whole: Entry | None = None) -> Subject | None:

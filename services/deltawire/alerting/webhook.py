@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import email.utils
 import hashlib
 import hmac
@@ -17,27 +16,6 @@ from deltawire.alerting.schedule import Answer
 from deltawire.store.port import Alert
 
 TIMEOUT_S = 15.0
-SECRET_PREFIX = "whsec_"  # noqa: S105 the prefix, no secret
-SHORTEST_KEY, LONGEST_KEY = 24, 64
-
-
-def signing_key(secret: str) -> bytes:
-    """The key of a secret ``whsec_<base64 of 24 to 64 bytes>``.
-
-    Raises:
-        ValueError: it is none; the sentence does not repeat it.
-    """
-    mend = "make one with: echo whsec_$(openssl rand -base64 32)"
-    if not secret.startswith(SECRET_PREFIX):
-        raise ValueError(f"secret does not begin with {SECRET_PREFIX}; {mend}")
-    encoded = secret.removeprefix(SECRET_PREFIX)
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError(f"secret is no base64 after {SECRET_PREFIX}; {mend}") from None
-    if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
-        raise ValueError(f"secret holds {len(key)} bytes, not {SHORTEST_KEY} to {LONGEST_KEY}; {mend}")
-    return key
 
 
 def signed_headers(key: bytes, message_id: str, now: datetime, body: bytes) -> dict[str, str]:

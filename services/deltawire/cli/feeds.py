@@ -15,13 +15,13 @@ from deltawire.cli.main import Failure, Misuse
 from deltawire.formats import links
 from deltawire.formats.base import Unreadable
 from deltawire.grammar import counted
-from deltawire.health import health
+from deltawire.health import health, redacted
 from deltawire.log.engines import open_log
-from deltawire.log.port import Log, Outgoing, snapshot
+from deltawire.log.port import Log, Outgoing, latest
 from deltawire.log.topics import Topics
 from deltawire.model import Feed
 from deltawire.poller.once import FetchFailed, fetch_once
-from deltawire.poller_state import FetchState, LookSummary, SeriesState
+from deltawire.poller_state import FetchState, SeriesState
 from deltawire.settings import Settings
 
 LOOK_WITHIN = 10.0
@@ -56,10 +56,7 @@ def _one(feeds: dict[str, Feed], feed_id: str) -> Feed:
 
 
 async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace) -> None:
-    states: dict[str, FetchState] = {}
-    async for record in snapshot(log, topics.fetch_state):
-        if record.key is not None and record.value is not None:
-            states[record.key] = msgspec.json.decode(record.value, type=FetchState)
+    states = await latest(log, topics.fetch_state, FetchState)
     now = datetime.now(UTC)
     for feed in feeds.values():
         state = states.get(feed.id)
@@ -78,35 +75,23 @@ async def _list(log: Log, topics: Topics, feeds: dict[str, Feed], arguments: arg
                 "paused": feed.paused,
                 "state": name,
                 "health": found.word,
-                "detail": found.detail and telemetry.redact_text(found.detail),
+                "detail": found.detail,
                 "since": state and state.since,
                 "last_read_at": state and state.last_read_at,
                 "next_poll_at": state and state.next_poll_at,
-                "looks": [_shown(look) for look in state.looks] if state else [],
+                "looks": [redacted(look) for look in state.looks] if state else [],
             }
             print(msgspec.json.encode(shown).decode())
         else:
-            why = f"  {telemetry.redact_text(found.detail)}" if found.detail else ""
+            why = f"  {found.detail}" if found.detail else ""
             print(f"{feed.id:<32}  {found.word:<10}  {telemetry.redact(feed.url)}{why}")
-
-
-async def _series(log: Log, topics: Topics) -> dict[str, SeriesState]:
-    states: dict[str, SeriesState] = {}
-    async for record in snapshot(log, topics.series):
-        if record.key is None:
-            continue
-        if record.value is None:
-            states.pop(record.key, None)
-        else:
-            states[record.key] = msgspec.json.decode(record.value, type=SeriesState)
-    return dict(sorted(states.items()))
 
 
 async def _list_series(
     log: Log, topics: Topics, feeds: dict[str, Feed], arguments: argparse.Namespace, settings: Settings
 ) -> None:
     configured = {series.id for series in settings.config.series}
-    for name, state in (await _series(log, topics)).items():
+    for name, state in (await latest(log, topics.series, SeriesState)).items():
         followed = [feed.id for feed in feeds.values() if feed.series == name]
         newest = [feed_id for feed_id in followed if feeds[feed_id].continued_by not in feeds]
         # Without a file of its own the command does not know what the process is configured with.
@@ -129,10 +114,6 @@ async def _list_series(
         blogs = f"{counted(len(followed), 'blog')}, the newest {', '.join(newest)}" if followed else "no blogs"
         why = f"; {detail}" if detail else ""
         print(f"{name:<32}  {'series':<10}  {telemetry.redact(state.url)}  {outcome}: {blogs}{why}")
-
-
-def _shown(look: LookSummary) -> LookSummary:
-    return msgspec.structs.replace(look, detail=look.detail and telemetry.redact_text(look.detail))
 
 
 async def _add(
@@ -179,8 +160,10 @@ async def _found(url: str, settings: Settings) -> str:
     try:
         raw = await fetch_once(url, msgspec.structs.replace(fetch, timeout=min(fetch.timeout, LOOK_WITHIN)))
         await documents.read(raw, "auto", settings.config.differ)
-    except FetchFailed:
-        # The poller tells what is wrong, and goes on asking.
+    except FetchFailed as failed:
+        # It may pass: the poller goes on asking.
+        shown, why = telemetry.redact(url), telemetry.redact_text(str(failed))
+        print(f"{shown} is followed, but cannot be fetched now: {why}", file=sys.stderr)
         return url
     except Unreadable as refusal:
         offers = links.offers(raw) if refusal.code == "not-a-live-blog" else []
@@ -199,7 +182,7 @@ async def _found(url: str, settings: Settings) -> str:
 
 
 async def _remove(log: Log, topics: Topics, feeds: dict[str, Feed], name: str, settings: Settings) -> None:
-    if name not in feeds and name in await _series(log, topics):
+    if name not in feeds and name in await latest(log, topics.series, SeriesState):
         await _remove_series(log, topics, feeds, name, settings)
         return
     feed = _one(feeds, name)

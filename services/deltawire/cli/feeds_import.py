@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import html
+import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -22,6 +24,12 @@ from deltawire.model import Feed
 
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_DEPTH = 64
+_DECLARATION = re.compile(r"\s*<\?xml\b[^>]{0,200}\?>")
+_DOCTYPE = re.compile(r"<!DOCTYPE\b[^<>\[]{0,1000}(>|\[)", re.IGNORECASE)
+# Of what is no reference in XML, HTML knows some; all else is an ampersand that an exporter did not escape.
+_NO_REFERENCE = re.compile(r"&(?!#\d{1,7};|#x[0-9a-f]{1,6};|(?:amp|lt|gt|quot|apos);)(?:\w{1,32};)?", re.IGNORECASE)
+_COMMENT = re.compile(r"\s+#.*")
+_FEED_SCHEME = re.compile(r"feed:(?://)?(?=https?://)|feed(?=://)", re.IGNORECASE)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +47,11 @@ async def import_feeds(
     """Follow every feed of the file that is not followed yet, all in one write.
 
     Raises:
-        Failure: lines of the file name no feed; the others were imported.
+        Failure: lines of the file name no feed; the others were imported. Or there is none in it.
     """
     lines = list(parsed(saved(arguments.file).body, arguments.file))
+    if not lines:
+        raise Failure(f"{arguments.file}: names no feed")
     new, known = chosen(lines, feeds, tuple(arguments.tags), now)
     await wanted.write(log, topics, new)
     bad = [line for line in lines if line.mistake]
@@ -63,8 +73,8 @@ def parsed(body: bytes, name: str) -> Iterator[Line]:
     """
     if len(body) > MAX_BYTES:
         raise Failure(f"{name}: has {len(body)} bytes; at most {MAX_BYTES} are read. Split it")
-    text = texts.decode(body, None)[0]
-    return _outlines(_xml(body, name)) if text.lstrip("\ufeff \t\r\n")[:1] == "<" else _plain(text)
+    text = texts.decode(body, None)[0].removeprefix("\ufeff")
+    return _outlines(_xml(text, name)) if text.lstrip()[:1] == "<" else _plain(text)
 
 
 def chosen(
@@ -93,32 +103,56 @@ def chosen(
 
 
 def _plain(text: str) -> Iterator[Line]:
-    """One URL a line; empty lines and what begins with # do not count."""
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
-        url = line.strip()
+    """One URL a line; empty lines and what follows a # at the beginning or after a space do not count."""
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        url = _COMMENT.sub("", line.strip())
         if url and not url.startswith("#"):
             yield _checked(number, url, ())
 
 
 def _checked(number: int, url: str, tags: tuple[str, ...]) -> Line:
+    url = _FEED_SCHEME.sub(lambda match: "" if ":" in match[0] else "http", url, count=1)
     mistake = config_rules.url_mistake(url)
     if mistake is None and (any(map(str.isspace, url)) or canonical_url(url) is None):
         mistake = "is no URL that can be asked for"
     return Line(number=number, url=url, tags=tags, mistake=mistake and f"{url[:100]!r} {mistake}")
 
 
-def _xml(body: bytes, name: str) -> etree._Element:
-    # Entities and DTDs have no place in OPML, and are how XML hurts.
+def _xml(text: str, name: str) -> etree._Element:
+    """The root of an OPML file: decoded already, whatever it declares, and with what exporters forget to escape."""
+    text = _DECLARATION.sub(_line_feeds, text, count=1)
+    doctype = _DOCTYPE.search(text)
+    if doctype is not None:
+        if doctype[1] == "[":
+            # Entities have no place in OPML, and are how XML hurts.
+            raise Failure(f"{name}: declares entities in its document type, which OPML has not; remove <!DOCTYPE …>")
+        text = _DOCTYPE.sub(_line_feeds, text, count=1)
+    text = _NO_REFERENCE.sub(_escaped, texts.clean(text))
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(body, parser)
+        root = etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError as error:
-        raise Failure(f"{name}:{error.lineno}: is neither OPML nor a list of URLs: {error.msg}") from None
-    if root.tag != "opml":
-        raise Failure(f"{name}: is XML, but no OPML: it begins with <{str(root.tag)[:60]}>")
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise Failure(f"{name}: has a document type, which OPML has not; remove <!DOCTYPE …>")
+        deep = "XML_PARSE_HUGE" in (error.msg or "")
+        why = "it is nested deeper than 256 folders, or has a name or text beyond all bounds" if deep else error.msg
+        raise Failure(f"{name}:{error.lineno}: is neither OPML nor a list of URLs: {why}") from None
+    if _name(root) != "opml":
+        raise Failure(f"{name}: is XML, but no OPML: it begins with <{etree.QName(root).localname[:60]}>")
     return root
+
+
+def _line_feeds(match: re.Match[str]) -> str:
+    """In place of what is taken out, so that the lines keep their numbers."""
+    return "\n" * match[0].count("\n")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    meant = html.unescape(match[0])
+    return html.escape(meant if not meant.startswith("&") else match[0])
+
+
+def _name(node: etree._Element) -> str:
+    """The name of an element, whose case and namespace exporters do not agree on."""
+    return etree.QName(node).localname.lower()
 
 
 def _outlines(root: etree._Element) -> Iterator[Line]:
@@ -127,7 +161,7 @@ def _outlines(root: etree._Element) -> Iterator[Line]:
     while waiting:
         node, folders = waiting.pop()
         inside = folders
-        if node.tag == "outline":
+        if _name(node) == "outline":
             url = _attribute(node, "xmlurl")
             if url:
                 yield _checked(_number(node), url, _tags([*folders, *_attribute(node, "category").split(",")]))

@@ -38,6 +38,10 @@ class Run:
         return self.new[self.head : len(self.new) - self.tail]
 
     @property
+    def size(self) -> int:
+        return max(len(self.gone), len(self.come))
+
+    @property
     def keys(self) -> tuple[tuple[Anchor, int], tuple[Anchor, int]]:
         return ("end", self.tail), ("start", self.head)
 

@@ -75,29 +75,25 @@ def hits(cases: Sequence[Case], met: int, places: Sequence[Place]) -> dict[Key, 
 def _told_by(key: Key, voters: Sequence[Case], changed: Sequence[Case], pool: Sequence[int]) -> Hit:
     name, anchor, index = key
     runs = [case.runs[name] for case in voters]
+    direct = {id(run) for run in runs}
+    others = [run for case in changed if id(run := case.runs[name]) not in direct]
     manner = Counter(map(_manner, runs)).most_common(1)[0][0]
     if manner.single:
         # A block with words of its own is an entry's own, whatever others look like it; so is an edit among the noise.
         length, tell = 1, [] if manner.own else [run for run in runs if _manner(run) == manner]
     else:
-        length = sorted(len(run.gone) for run in runs)[-2]
-        tell = [run for case in changed if _within(run := case.runs[name], anchor, index, length) or case in voters]
+        # The longest may hold an edit as well.
+        length = sorted(run.size for run in runs)[-2]
+        tell = [*runs, *(run for run in others if index <= run.offset(anchor) <= index + length - run.size)]
     counts = Counter(shape for run in tell for shape in _shapes(run, anchor, index, index + length))
     shared = [shape for shape, n in counts.most_common(_POOL) if n >= (2 if manner.single else ENTRIES)]
     kinds = (*(shape for shape in pool if shape not in shared), *reversed(shared))[-_POOL:]
-    beyond = sum(_beyond(case.runs[name], anchor, index, kinds) for case in changed) if kinds else 0
+    noise = {*kinds}
+    beyond = sum(
+        index < run.offset(anchor) and _shapes(run, anchor, index, run.offset(anchor) + run.size) <= noise
+        for run in others
+    )
     return Hit(voters, manner, kinds, beyond)
-
-
-def _within(run: Run, anchor: Anchor, index: int, length: int) -> bool:
-    return index <= run.offset(anchor) <= index + length - len(run.gone)
-
-
-def _beyond(run: Run, anchor: Anchor, index: int, kinds: Sequence[int]) -> bool:
-    """Whether an entry changed in noise only that begins at a place, but not there: the same was drawn again."""
-    offset = run.offset(anchor)
-    end = offset + max(len(run.gone), len(run.come))
-    return offset > index and _shapes(run, anchor, index, end) <= {*kinds}
 
 
 def _shapes(run: Run, anchor: Anchor, start: int, end: int) -> set[int]:

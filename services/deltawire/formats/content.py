@@ -52,7 +52,13 @@ _BOUNDARIES = texts.words(
     "body html picture hgroup dir menu"
 )
 _ALLOWED = set(BLOCKS | _INLINE)
-_ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt"}}
+# Made once: that costs as much as cleaning an entry.
+_CLEANER = nh3.Cleaner(
+    tags=_ALLOWED,
+    attributes={"a": {"href"}, "img": {"src", "alt"}},
+    url_schemes={"http", "https", "mailto"},
+    link_rel=None,
+)
 _MARKUP = re.compile(r"<(?:/?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?)>", re.IGNORECASE)
 _BLOCK_MARKUP = re.compile(r"<(?:p|div|br|ul|ol|li|blockquote|h[1-6]|table|figure|section)\b", re.IGNORECASE)
 _ESCAPED_MARKUP = re.compile(r"&lt;/?[a-z](?:(?!&[lg]t;).)*&gt;", re.IGNORECASE | re.DOTALL)
@@ -166,14 +172,7 @@ def _text_of(source: str) -> str:
 
 def _sanitise(canonical: str) -> str:
     # nh3 is quadratic in the ampersands of one text: U+FFFF, which no cleaned text has, stands in for them.
-    safe = nh3.clean(
-        canonical.replace("&amp;", "\uffff"),
-        tags=_ALLOWED,
-        attributes=_ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel=None,
-    )
-    return safe.replace("\uffff", "&amp;")
+    return _CLEANER.clean(canonical.replace("&amp;", "\uffff")).replace("\uffff", "&amp;")
 
 
 def tree(source: str) -> etree._Element | None:

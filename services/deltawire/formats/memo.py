@@ -2,8 +2,12 @@
 
 All feeds share one memory with a budget in bytes, because bounding each of ten thousand feeds by itself would bound
 nothing: a feed of 50 entries of 2 KB takes about 250 KB. Looks that find nothing new never ask, so what is asked for
-is what feeds that change hold, and of those the ones that have not been read for longest make room. A segment is known
-by its digest (128 bits, keyed by feed and readers), so one feed never sees what another one's document was read as.
+is what feeds that change hold. A segment is known by its digest (128 bits, keyed by feed and readers), so one feed
+never sees what another one's document was read as.
+
+Feeds make room as a whole, and any one may have to, by chance: they are read in turns, and if the one that was not read
+for longest had to, each would be forgotten just before it is read again as soon as there are a few too many of them. Of
+one feed, what its documents have not shown for a while is forgotten in any case.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from random import randrange
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,8 +28,11 @@ T = TypeVar("T")
 
 _KEY = 32
 _DIGEST = 16
-_OVERHEAD = 200
-"""Bytes that the memory itself takes for a segment: digest, tuple, a place in the dictionary."""
+_OVERHEAD = 500
+"""Bytes that remembering a segment takes beside it: digest, tuple, place in the dictionary, the entry's own digest."""
+
+_READINGS = 32
+"""Readings of a feed's documents, of which one look can take a dozen, after which what none of them showed is old."""
 
 
 class Memory:
@@ -40,32 +47,92 @@ class Memory:
         self.size = 0
         self._budget = budget
         self._generation = generation
-        self._known: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()
+        self._feeds: dict[bytes, _Held] = {}
+        self._keys: list[bytes] = []
         self._lock = threading.Lock()
 
     def of(self, feed: str) -> Memo:
-        """The memory of one feed."""
+        """The memory of one feed, for one reading of a document."""
         key = hashlib.blake2b(f"{self._generation}\0{feed}".encode(), digest_size=_KEY).digest()
+        with self._lock:
+            if (held := self._feeds.get(key)) is not None:
+                self.size -= held.age()
         return _OfOneFeed(self, key)
 
-    def recall(self, digest: bytes, read: Callable[[], T]) -> T:
+    def recall(self, key: bytes, digest: bytes, read: Callable[[], T]) -> T:
         with self._lock:
-            known = self._known.get(digest)
+            held = self._feeds.get(key)
+            known = held.find(digest) if held is not None else None
             if known is not None:
-                self._known.move_to_end(digest)
                 self.hits += 1
                 value: T = known[0]
                 return value
             self.misses += 1
         value = read()
         size = _OVERHEAD + weight(value)
-        with self._lock:
-            if size <= self._budget and digest not in self._known:
-                self._known[digest] = value, size
-                self.size += size
-            while self.size > self._budget:
-                self.size -= self._known.popitem(last=False)[1][1]
+        if size <= self._budget:
+            with self._lock:
+                self._keep(key, digest, value, size)
         return value
+
+    def _keep(self, key: bytes, digest: bytes, value: object, size: int) -> None:
+        held = self._feeds.get(key)
+        if held is None:
+            held = self._feeds[key] = _Held(place=len(self._keys))
+            self._keys.append(key)
+        if held.find(digest) is not None:
+            return
+        held.fresh[digest] = value, size
+        held.size += size
+        self.size += size
+        while self.size > self._budget:
+            if len(self._keys) == 1:
+                self.size -= held.forget_oldest()
+            else:
+                # Any but this one.
+                other = held.place - randrange(1, len(self._keys))  # noqa: S311 - no secret
+                self._forget(self._keys[other])
+
+    def _forget(self, key: bytes) -> None:
+        gone = self._feeds.pop(key)
+        self.size -= gone.size
+        last = self._keys.pop()
+        if last != key:
+            self._keys[gone.place] = last
+            self._feeds[last].place = gone.place
+
+
+class _Held:
+    """What is remembered of a feed: segments that were asked for of late, and others. ``place`` is for its memory."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.size = 0
+        self.fresh: dict[bytes, tuple[Any, int]] = {}
+        self._aged: dict[bytes, tuple[Any, int]] = {}
+        self._readings = 0
+
+    def find(self, digest: bytes) -> tuple[Any, int] | None:
+        known = self.fresh.pop(digest, None) or self._aged.pop(digest, None)
+        if known is not None:
+            self.fresh[digest] = known
+        return known
+
+    def age(self) -> int:
+        """Count a reading; forget what was not asked for in so many. Returns how many bytes that were."""
+        self._readings += 1
+        if self._readings % _READINGS:
+            return 0
+        gone = sum(size for _, size in self._aged.values())
+        self._aged, self.fresh = self.fresh, {}
+        self.size -= gone
+        return gone
+
+    def forget_oldest(self) -> int:
+        oldest = self._aged or self.fresh
+        _, size = oldest.pop(next(iter(oldest)))
+        self.size -= size
+        return size
 
 
 class _OfOneFeed:
@@ -75,7 +142,7 @@ class _OfOneFeed:
 
     def recall(self, segment: bytes, read: Callable[[], T]) -> T:
         digest = hashlib.sha256(self._key + segment).digest()[:_DIGEST]
-        return self._memory.recall(digest, read)
+        return self._memory.recall(self._key, digest, read)
 
 
 def recalled(memo: Memo, context: str, value: object, read: Callable[[], T]) -> T:

@@ -193,14 +193,14 @@ def offsets(zone: Zone) -> frozenset[int]:
     return frozenset(offset // timedelta(minutes=1) for offset in seasons if offset is not None)
 
 
-def parse(value: object, zone: tzinfo | None = None, country: str | None = None) -> Moment | None:
+def parse(value: object, *, country: str | None = None) -> Moment | None:
     """Any of the notations below, told apart by their shape; null for what is none of them.
 
     ``country`` is that of the source (``country_of``), for zone names that several regions use.
     """
     if isinstance(value, str):
         return (
-            parse_iso(value, zone, country)
+            parse_iso(value, country=country)
             or parse_rfc822(value, country)
             or (parse_epoch(value) if value.strip().isdigit() else None)
         )

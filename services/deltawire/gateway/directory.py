@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from deltawire.events import Event
 from deltawire.gateway.table import Table
 from deltawire.gateway.views import FeedView
-from deltawire.health import health
+from deltawire.health import health, redacted
 from deltawire.log.port import Log
 from deltawire.log.topics import Topics
 from deltawire.model import Feed, Problem
-from deltawire.poller_state import FetchState, LookSummary
+from deltawire.poller_state import FetchState
 from deltawire.store.port import Store
 from deltawire.telemetry import redact, redact_text
 
@@ -76,7 +76,7 @@ def feed_view(feed: Feed, state: FetchState | None, title: str | None, entries: 
         paused=feed.paused,
         state=state.state,
         health=found.word,
-        health_detail=found.detail and redact_text(found.detail),
+        health_detail=found.detail,
         moved_to=state.moved_to and redact(state.moved_to),
         since=state.failing_since if state.state in ("retrying", "failing") else state.since,
         attempts=state.attempts,
@@ -86,24 +86,11 @@ def feed_view(feed: Feed, state: FetchState | None, title: str | None, entries: 
         next_poll_at=None if feed.paused else state.next_poll_at,
         interval_s=state.interval,
         problems=tuple(_clean_problem(problem) for problem in state.problems),
-        looks=tuple(_clean_look(look) for look in state.looks),
+        looks=tuple(map(redacted, state.looks)),
         entries=entries,
     )
 
 
 def _clean_problem(problem: Problem) -> Problem:
-    return Problem(
-        code=problem.code, message=redact_text(problem.message), where=problem.where and redact_text(problem.where)
-    )
-
-
-def _clean_look(look: LookSummary) -> LookSummary:
-    return LookSummary(
-        at=look.at,
-        poll_id=look.poll_id,
-        outcome=look.outcome,
-        duration_s=look.duration_s,
-        status=look.status,
-        bytes=look.bytes,
-        detail=look.detail and redact_text(look.detail),
-    )
+    where = problem.where and redact_text(problem.where)
+    return Problem(code=problem.code, message=redact_text(problem.message), where=where)

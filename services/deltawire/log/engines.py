@@ -25,7 +25,6 @@ async def open_log(
     topics: Iterable[Topic],
     *,
     role: Literal["owner", "guest"],
-    partitions: int | None = None,
     kafka: KafkaConfig | None = None,
 ) -> Log:
     """Open the log that ``url`` names, as the process that runs services (owner) or as a command beside it (guest).
@@ -53,4 +52,4 @@ async def open_log(
     path = Path(unquote(url.removeprefix(_SQLITE)))
     if role == "guest":
         return SqliteGuest(path, topics)
-    return await SqliteLog.open(path, topics, partitions=partitions)
+    return await SqliteLog.open(path, topics)

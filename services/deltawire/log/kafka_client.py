@@ -82,22 +82,21 @@ class Cluster:
                     raise LogError(f"{doing}: {why}") from error.__cause__
             raise
 
-    async def call(self, doing: str, awaitable: Awaitable[T], *, seconds: float | None = None) -> T:
+    async def call(self, doing: str, awaitable: Awaitable[T]) -> T:
         """Await under the deadline.
 
         Raises:
             LogError: it failed, or took too long.
         """
-        seconds = seconds or self.timeout
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self.timeout):
                 return await awaitable
         except Exception as error:
-            raise LogError(f"{doing}: {self.explain(error, seconds)}") from error
+            raise LogError(f"{doing}: {self.explain(error)}") from error
 
-    def explain(self, error: BaseException, seconds: float | None = None) -> str:
+    def explain(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
-            return f"Kafka at {self.address} did not answer within {seconds or self.timeout:g} s"
+            return f"Kafka at {self.address} did not answer within {self.timeout:g} s"
         if isinstance(error, KafkaConnectionError | OSError):
             if self._config.security_protocol != "PLAINTEXT":
                 return f"Kafka at {self.address} cannot be reached, or refuses the login that [kafka] has"

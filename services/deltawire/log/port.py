@@ -14,9 +14,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
+import structlog
+
+logger = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class LogError(Exception):
@@ -132,6 +137,25 @@ class Log(Protocol):
         """Join the group that shares the partitions of the topic."""
 
     async def close(self) -> None: ...
+
+
+async def latest(log: Log, topic: str, type_: type[T]) -> dict[str, T]:
+    """The latest value of each key of a compacted topic of JSON, in the order of the keys.
+
+    A value that cannot be read is skipped and logged: the one before it counts, as long as the log has it.
+    """
+    values: dict[str, T] = {}
+    async for record in snapshot(log, topic):
+        if record.key is None:
+            continue
+        if record.value is None:
+            values.pop(record.key, None)
+            continue
+        try:
+            values[record.key] = msgspec.json.decode(record.value, type=type_)
+        except msgspec.DecodeError as error:
+            logger.warning("record.unreadable", topic=topic, key=record.key, outcome="skipped", error=str(error))
+    return dict(sorted(values.items()))
 
 
 async def snapshot(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from deltawire import config_rules, net, variables
+from deltawire.clock import Clock, utc_now
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
 from deltawire.poller import headers
@@ -39,12 +40,6 @@ _WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
 """The total deadline is that of ``fetch``, with all redirects; a second one for each request costs a timer."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class FetchRefused(Exception):
@@ -164,13 +159,13 @@ async def _conclude(
             headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
             str(response.url) if status in (429, 503) else None,
         )
-    body = b"" if status == 304 else await _body(response, config.max_bytes, host, cut)
+    body, body_hash = (b"", "") if status == 304 else await _body(response, config.max_bytes, host, cut)
     content_type = response.headers.get("Content-Type")
     return Fetched(
         status=304 if status == 304 else 200,
         url=shown_url,
         body=body,
-        body_hash="" if status == 304 else _digest(body),
+        body_hash=body_hash,
         content_type=content_type and content_type.encode("utf-8", "replace").decode(),
         validators=Validators(
             etag=headers.opaque(response.headers.get("ETag")),
@@ -183,7 +178,9 @@ async def _conclude(
     )
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> bytes:
+async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> tuple[bytes, str]:
+    """The unpacked body and its digest, taken as the body comes: that of megabytes at once would hold up the others."""
+
     def too_large() -> FetchRefused:
         return FetchRefused("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
 
@@ -192,6 +189,7 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
     encodings = response.headers.getall("Content-Encoding", [])
     pieces: list[bytes] = []
     size = 0
+    digest = hashlib.sha256()
     try:
         decode = decoder(", ".join(encodings) or None)
         async for chunk in response.content.iter_chunked(CHUNK):
@@ -201,7 +199,9 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
                 if size > max_bytes:
                     if not cut:
                         raise too_large()
-                    return b"".join(pieces)[:max_bytes]
+                    body = b"".join(pieces)[:max_bytes]
+                    return body, _digest(body)
+                digest.update(piece)
                 # Unpacking must not hold up the other feeds; a whole chunk can become megabytes.
                 await asyncio.sleep(0)
         decode.finish()
@@ -213,7 +213,7 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
         raise
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
         raise FetchRefused("cut-off", f"{host} broke the connection off before the end", response.status) from None
-    return b"".join(pieces)
+    return b"".join(pieces), _short(digest)
 
 
 def _headers(validators: Validators) -> CIMultiDict[str]:
@@ -319,6 +319,9 @@ def _host(url: str) -> str:
 
 
 def _digest(data: str | bytes) -> str:
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return _short(hashlib.sha256(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data))
+
+
+def _short(digest: hashlib._Hash) -> str:
     # SHA-256, which processors have instructions for: half the time of BLAKE2b. 128 bits of it are enough.
-    return hashlib.sha256(raw).hexdigest()[:32]
+    return digest.hexdigest()[:32]

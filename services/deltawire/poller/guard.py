@@ -12,12 +12,15 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
+import msgspec
+
 from deltawire import telemetry
 from deltawire.formats import registry
 from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.content import CONTENT_VERSION
 from deltawire.formats.memo import Memory
 from deltawire.model import Reading
+from deltawire.poller import digest
 from deltawire.poller.look import Readout, readout
 from deltawire.poller.reader import TOO_EXPENSIVE, Bounds, Task, bounded, failed
 from deltawire.poller.workers import CRASHED, Pool
@@ -73,13 +76,7 @@ class Guard:
             raise Unreadable("format", f"the feed names the format {format_!r}, which is none of auto, {known}")
         if not belongs_here(raw):
             return await self._read_apart(raw, format_, feed)
-        remembering = Raw(
-            body=raw.body,
-            url=raw.url,
-            content_type=raw.content_type,
-            fetched_at=raw.fetched_at,
-            memo=self._memory.of(feed),
-        )
+        remembering = msgspec.structs.replace(raw, memo=self._memory.of(feed))
         try:
             if len(raw.body) <= LOOP_BYTES:
                 telemetry.readings.labels("loop").inc()
@@ -153,6 +150,6 @@ def belongs_here(raw: Raw) -> bool:
 
 
 def _fingerprint() -> str:
-    """Changes with the version of any adapter: which of them reads a feed is known only once it is read."""
+    """Changes with the version of any adapter, for which of them reads a feed is known only once it is read."""
     versions = sorted((format_.name, format_.version) for format_ in registry.FORMATS.values())
-    return hashlib.blake2b(repr((versions, CONTENT_VERSION)).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(repr((versions, CONTENT_VERSION, digest.VERSION)).encode(), digest_size=8).hexdigest()

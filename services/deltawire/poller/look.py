@@ -7,7 +7,6 @@ earlier state by more of them, and a page that stands still must supply them too
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -31,6 +30,7 @@ from deltawire.model import (
     is_failing,
 )
 from deltawire.poller import cadence, headers, moves, schedule, trust
+from deltawire.poller import digest as digests
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 from deltawire.poller_state import FetchState, Hints, LookSummary, Trust
 from deltawire.telemetry import redact
@@ -47,7 +47,7 @@ _LONGEST_DETAIL = 500
 
 
 class Readout(msgspec.Struct, frozen=True, kw_only=True):
-    """A reading with its digest, which costs as much as reading and is taken beside it, off the event loop."""
+    """A reading with its digest, which is taken beside it, off the event loop."""
 
     reading: Reading
     digest: str
@@ -60,9 +60,7 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def readout(reading: Reading) -> Readout:
-    """The digest covers what the differ sees: entries, withdrawals, feed, coverage, and which reader produced them."""
-    seen = (reading.entries, reading.tombstones, reading.feed, reading.coverage, reading.format, reading.version)
-    return Readout(reading=reading, digest=hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32])
+    return Readout(reading=reading, digest=digests.of(reading))
 
 
 def reference(feed: Feed) -> FeedRef:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from deltawire import net
+from deltawire.clock import utc_now
 from deltawire.config import FetchConfig
 from deltawire.formats.base import Raw
-from deltawire.poller.fetch import fetch, utc_now
+from deltawire.poller.fetch import fetch
 from deltawire.poller.outcome import Failure, mend
 
 

@@ -14,6 +14,7 @@ import msgspec
 from protego import Protego
 
 from deltawire import variables
+from deltawire.clock import utc_now
 from deltawire.config import FetchConfig
 from deltawire.health import BLOCKED
 from deltawire.poller.fetch import fetch
@@ -34,17 +35,19 @@ RETRY = 600.0
 """Seconds after which a robots.txt that could not be had is asked for again."""
 
 _MOST_ORIGINS = 10_000
+_MOST_VERDICTS = 10_000
 _token = re.compile(r"[A-Za-z_-]+")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of an origin until ``until`` (seconds of the loop's clock).
+    """The rules of an origin until ``until`` (seconds of the loop's clock), and what they said of its pages so far.
 
     Without ``parsed`` everything is allowed, or nothing if ``unreachable`` says why they could not be had.
     """
 
     until: float
     parsed: Protego | None = None
+    verdicts: dict[str, bool] = {}
     unreachable: str | None = None
 
 
@@ -86,7 +89,13 @@ class Robots:
         if rules.parsed is None:
             return None
         self._gates.delay(url, rules.parsed.crawl_delay(self._name) or 0.0)
-        if rules.parsed.can_fetch(page, self._name):
+        if (allowed := rules.verdicts.get(page)) is None:
+            # Away from the loop: half a megabyte of patterns takes a tenth of a second for each page.
+            allowed = await asyncio.to_thread(rules.parsed.can_fetch, page, self._name)
+            if len(rules.verdicts) >= _MOST_VERDICTS:
+                rules.verdicts.clear()
+            rules.verdicts[page] = allowed
+        if allowed:
             return None
         return Failure(cause=BLOCKED, detail=f"the robots.txt of {host} forbids this page to {self._name}")
 
@@ -112,7 +121,10 @@ class Robots:
             # Away from the loop: half a megabyte of rules takes a while.
             parsed = await asyncio.to_thread(Protego.parse, outcome.body.decode("utf-8-sig", "replace"))
             return Rules(until=until, parsed=parsed)
-        return unavailable(outcome, known, now)
+        wait = 0.0 if outcome.retry_after is None else (outcome.retry_after - utc_now()).total_seconds()
+        if outcome.refused_by is not None and wait > 0:
+            self._gates.refused(url, wait)
+        return unavailable(outcome, known, now, wait)
 
     def _forget(self, now: float) -> None:
         for origin in [origin for origin, rules in self._rules.items() if rules.until <= now]:
@@ -120,8 +132,8 @@ class Robots:
                 del self._rules[origin], self._locks[origin]
 
 
-def unavailable(failure: Failure, known: Rules | None, now: float) -> Rules:
-    """What a robots.txt that was not got means (RFC 9309, 2.3.1).
+def unavailable(failure: Failure, known: Rules | None, now: float, wait: float = 0.0) -> Rules:
+    """What a robots.txt that was not got means (RFC 9309, 2.3.1); it is not asked for within the next ``wait`` seconds.
 
     Any 4xx but 429, and redirects without an end: there are no rules. The server or the network fails: the rules that
     are known still hold; without any, everything is forbidden until it can be asked.
@@ -130,5 +142,5 @@ def unavailable(failure: Failure, known: Rules | None, now: float) -> Rules:
     if (400 <= status < 500 and status != 429) or failure.cause in ("redirect", "gone"):
         return Rules(until=now + FRESH_FOR)
     if known is not None and not known.unreachable:
-        return msgspec.structs.replace(known, until=now + RETRY)
-    return Rules(until=now + RETRY, unreachable=failure.detail)
+        return msgspec.structs.replace(known, until=now + max(RETRY, wait))
+    return Rules(until=now + max(RETRY, wait), unreachable=failure.detail)

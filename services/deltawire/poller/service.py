@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from deltawire.clock import Clock, utc_now
 from deltawire.config import Config
 from deltawire.log.dead_letters import Skips
 from deltawire.log.fuse import Fuse
@@ -23,7 +24,6 @@ from deltawire.log.workers import run_partitions
 from deltawire.model import Feed
 from deltawire.poller import look as looks
 from deltawire.poller import series
-from deltawire.poller.fetch import Clock, utc_now
 from deltawire.poller.guard import Guard
 from deltawire.poller.shared import Poller
 from deltawire.poller.starts import Opening

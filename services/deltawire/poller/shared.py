@@ -12,13 +12,13 @@ import msgspec
 import structlog
 
 from deltawire import telemetry
+from deltawire.clock import Clock
 from deltawire.config import Config
 from deltawire.log.port import Log, Outgoing
 from deltawire.log.topics import Topics
 from deltawire.model import Feed, FeedRef, Look, Observation, Retired
 from deltawire.poller import robots
 from deltawire.poller.budget import Budget
-from deltawire.poller.fetch import Clock
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure

@@ -171,7 +171,7 @@ class Watch:
         if isinstance(read, looks.Readout) and robots.is_page(feed.format, state.format) is None:
             # Only now it shows whether this is a page, which robots.txt may forbid.
             state = msgspec.structs.replace(state, format=read.reading.format)
-            refusal = await poller.robots.refusal(asked) if state.format in robots.PAGES else None
+            refusal = await self._forbidden(asked, outcome) if state.format in robots.PAGES else None
             outcome, read = (refusal, None) if refusal else (outcome, read)
         self._discover(outcome, read)
         if isinstance(read, looks.Readout):
@@ -213,10 +213,19 @@ class Watch:
                     poller.session, poller.config.fetch, place, known, clock=poller.clock, home=feed.url
                 )
             if isinstance(outcome, Fetched):
+                outcome = (await self._forbidden(place, outcome) if is_page else None) or outcome
                 break
             poller.slow_down(outcome)
         assert look is not None
         return look, place, outcome
+
+    async def _forbidden(self, asked: str, outcome: Fetched | Failure) -> Failure | None:
+        """What robots.txt says of a page, and of where it was found: a redirect is no way around it."""
+        refusal = await self._poller.robots.refusal(asked)
+        # What a site writes like a variable is not filled in.
+        if refusal or isinstance(outcome, Failure) or "${" in outcome.url:
+            return refusal
+        return await self._poller.robots.refusal(outcome.url)
 
     async def _read(self, outcome: Fetched | Failure, look: Look, reader: str) -> looks.Readout | Unreadable | None:
         if isinstance(outcome, Failure) or not looks.needs_reading(

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from deltawire.clock import Clock
 from deltawire.config import FetchConfig
 from deltawire.poller import headers
-from deltawire.poller.fetch import MAX_REDIRECTS, Clock, FetchRefused, failure_of, next_hop
+from deltawire.poller.fetch import MAX_REDIRECTS, FetchRefused, failure_of, next_hop
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
 from deltawire.poller.websub import LEASE, is_signed

@@ -18,12 +18,13 @@ import structlog
 from aiohttp import web
 
 from deltawire import telemetry
+from deltawire.clock import Clock
 from deltawire.config import FetchConfig, WebSubConfig
 from deltawire.listening import CannotListen
 from deltawire.log.port import LogError
 from deltawire.model import Feed
 from deltawire.poller import websub, websub_discovery, websub_hub
-from deltawire.poller.fetch import CHUNK, Clock
+from deltawire.poller.fetch import CHUNK
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Fetched
 from deltawire.poller_state import Subscription

@@ -18,7 +18,7 @@ import msgspec
 from deltawire import telemetry
 from deltawire.formats.base import Unreadable
 from deltawire.poller.look import Readout
-from deltawire.poller.reader import TOO_EXPENSIVE, Bounds, Refusal, Result, Task, answers, frame
+from deltawire.poller.reader import TOO_EXPENSIVE, Bounds, Refusal, Result, Task, answers, pieces
 
 CRASHED = "reader-crashed"
 
@@ -140,8 +140,9 @@ class _Worker:
         assert self._process.stdin is not None
         try:
             async with asyncio.timeout(self._bounds.wall):
-                self._process.stdin.write(frame(task))
-                await self._process.stdin.drain()
+                for piece in pieces(task):
+                    self._process.stdin.write(piece)
+                    await self._process.stdin.drain()
                 answer = await self._receive()
             if len(answer) <= _SMALL_ANSWER:
                 return answers.decode(answer)

@@ -63,14 +63,14 @@ def stories(
     return application(pages)
 
 
-def chance(publisher: Publisher, clock: Clock = utc_now) -> web.Application:
+def chance(publisher: Publisher) -> web.Application:
     """The random publisher at ``/feed``, and its controls, which answer with JSON.
 
     ``POST /control/step?n=1&looks=0`` steps n times, each once the state before has been looked at that often, and
     answers with ``{"steps": [...], "step", "looks", "total_looks"}``: what was done, how many steps there were in all,
     and how often the present state and all states were looked at. ``GET /control/truth`` adds all ``facts`` to these.
     """
-    modified = clock()
+    modified = utc_now()
 
     async def feed() -> Copy:
         copy = Copy(publisher.draw(), FORMATS[publisher.format].content_type, modified)
@@ -87,7 +87,7 @@ def chance(publisher: Publisher, clock: Clock = utc_now) -> web.Application:
             before = len(publisher.steps)
             for _ in range(count):
                 await publisher.advance(looks=looks)
-                modified = clock()
+                modified = utc_now()
             done = [_step(step) for step in publisher.steps[before:]]
         return web.json_response({"steps": done, **_position(publisher)})
 

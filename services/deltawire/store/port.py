@@ -163,7 +163,7 @@ class Store(Protocol):
         """Deliveries that are owed, by channel id."""
 
     async def entries(
-        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None, removed: bool = True
+        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None
     ) -> list[StoredEntry]:
         """Entries of a feed, newest first by (published_at, else first_seen_at; entry id); ``before`` pages on."""
 

@@ -156,9 +156,9 @@ class PostgresStore:
         return dict(map(tuple, await self._fetch(statements.BACKLOG)))
 
     async def entries(
-        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None, removed: bool = True
+        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None
     ) -> list[StoredEntry]:
-        statement = statements.entries_page(paged=before is not None, removed=removed)
+        statement = statements.entries_page(paged=before is not None)
         place = () if before is None else (rows.stamp(before[0]), rows.text(before[1]))
         return [rows.stored_entry(row) for row in await self._fetch(statement, rows.text(feed_id), limit, *place)]
 

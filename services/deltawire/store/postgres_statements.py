@@ -137,12 +137,11 @@ SEARCH = f"""
 """  # noqa: S608 constants
 
 
-def entries_page(*, paged: bool, removed: bool) -> str:
+def entries_page(*, paged: bool) -> str:
     """A page of a feed's entries, newest first: feed id, limit, and with ``paged`` the moment and id before it."""
     return f"""
         SELECT {_COLUMNS} FROM deltawire.entries WHERE feed_id = $1
         {f"AND ({_NEWEST}, entry_id) < ($3, $4)" if paged else ""}
-        {"" if removed else "AND removed_at IS NULL"}
         ORDER BY {_NEWEST} DESC, entry_id DESC LIMIT $2
     """  # noqa: S608 all parts are constants
 

@@ -178,12 +178,12 @@ class SqliteStore:
         return await self._read(lambda db: dict(db.execute(statements.BACKLOG).fetchall()))
 
     async def entries(
-        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None, removed: bool = True
+        self, feed_id: str, *, limit: int, before: tuple[datetime, str] | None = None
     ) -> list[StoredEntry]:
         found: dict[str, Any] = {"feed_id": rows.text(feed_id), "limit": limit}
         if before is not None:
             found["before_at"], found["before_id"] = rows.stamp(before[0]), rows.text(before[1])
-        statement = statements.entries_page(paged=before is not None, removed=removed)
+        statement = statements.entries_page(paged=before is not None)
         return await self._read(lambda db: [rows.stored_entry(row) for row in db.execute(statement, found)])
 
     async def entry(self, feed_id: str, entry_id: str) -> StoredEntry | None:

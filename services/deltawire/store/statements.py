@@ -74,12 +74,11 @@ SEARCH = _SEARCH.format(also="")
 SEARCH_IN_FEED = _SEARCH.format(also="AND feed_id = :feed_id")
 
 
-def entries_page(*, paged: bool, removed: bool) -> str:
+def entries_page(*, paged: bool) -> str:
     """A page of a feed's entries, newest first."""
     return f"""
         SELECT * FROM entries WHERE feed_id = :feed_id
         {f"AND ({_NEWEST}, entry_id) < (:before_at, :before_id)" if paged else ""}
-        {"" if removed else "AND removed_at IS NULL"}
         ORDER BY {_NEWEST} DESC, entry_id DESC LIMIT :limit
     """  # noqa: S608 all parts are constants
 
