@@ -41,7 +41,7 @@ async def blow_up(guard: Guard, bomb: Bomb) -> str:
         return refusal.code
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_while_bombs_go_off_healthy_feeds_are_read() -> None:
     sloppy = RSS.replace("<title>", "<title>Fish & chips, ", 1)
     healthy = [Raw(body=body, url=URL) for body in (RSS.encode(), json.dumps(JSON_FEED).encode() + b" " * 10_000)]

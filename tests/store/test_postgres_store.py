@@ -157,28 +157,39 @@ async def test_no_password_and_no_content_gets_into_a_logged_traceback(engine: P
 
 
 async def test_a_transaction_that_was_the_victim_of_a_deadlock_is_made_again(engine: PostgresEngine) -> None:
-    async with opened(engine) as store:
-        await store.apply(0, None, 1, [entry_event("created", n, f"e{n}") for n in (1, 2)])
-        other = await engine.server.connect("deltawire_test")
-        rival = other.transaction()
-        await rival.start()
-        # The store's transaction must be the one that finds the deadlock: the rival waits longer before it looks.
-        await other.execute("SET LOCAL deadlock_timeout = '30s'")
-        await other.execute("UPDATE entries SET url = 'rival' WHERE entry_id = 'e2'")
-        later = [entry_event("updated", n + 2, f"e{n}", revision=2, text="later") for n in (1, 2)]
-        applying = asyncio.create_task(store.apply(0, 1, 2, later))
+    # A session looks for a deadlock once, so long after it began to wait: by then the rival must wait too. The store's
+    # transaction must be the one that finds it: the rival waits longer before it looks.
+    await engine.fetch("ALTER ROLE deltawire SET deadlock_timeout = '2s'")
+    other = await engine.server.connect(engine.database)
+    observer = await engine.server.connect(engine.database)
+    try:
+        async with opened(engine) as store:
+            await store.apply(0, None, 1, [entry_event("created", n, f"e{n}") for n in (1, 2)])
+            rival = other.transaction()
+            await rival.start()
+            await other.execute("SET LOCAL deadlock_timeout = '30s'")
+            await other.execute("UPDATE entries SET url = 'rival' WHERE entry_id = 'e2'")
+            later = [entry_event("updated", n + 2, f"e{n}", revision=2, text="later") for n in (1, 2)]
+            applying = asyncio.create_task(store.apply(0, 1, 2, later))
 
-        async def waits() -> bool:
-            blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INTO deltawire%'"
-            return bool(await engine.fetch(blocked))
+            async def waits() -> bool:
+                return bool(
+                    await observer.fetch(
+                        "SELECT 1 FROM pg_stat_activity"
+                        " WHERE wait_event_type = 'Lock' AND query LIKE '%INTO deltawire%'"
+                    )
+                )
 
-        await eventually(waits)
-        await other.execute("UPDATE entries SET url = 'rival' WHERE entry_id = 'e1'")
-        await rival.commit()
+            await eventually(waits)
+            await other.execute("UPDATE entries SET url = 'rival' WHERE entry_id = 'e1'")
+            await rival.commit()
+            assert await applying == 2
+            assert {row.entry.content_text for row in await store.entries("harbour", limit=9)} == {"later"}
+            assert await store.positions("storage") == {0: 2}
+    finally:
         await other.close()
-        assert await applying == 2
-        assert {row.entry.content_text for row in await store.entries("harbour", limit=9)} == {"later"}
-        assert await store.positions("storage") == {0: 2}
+        await observer.close()
+        await engine.fetch("ALTER ROLE deltawire RESET deadlock_timeout")
 
 
 async def test_a_lock_that_is_never_given_back_ends_in_a_sentence(
