@@ -266,7 +266,7 @@ DEEP = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SOUP | DEEP)
 @example('<div>a<a href="/x"><p>b</p></a><table><tr><td>c<td>d</table><h2>e<p>f</h2></div>')
 @example("<table>x")

@@ -20,7 +20,7 @@ from deltawire.store.engines import open_store
 from deltawire.store.port import Store, StoreError
 from deltawire.store.postgres import PostgresStore
 from support.postgres import PASSWORD, URL_PASSWORD, PostgresServer
-from support.samples import START, entry_event
+from support.samples import START, an_alert, entry_event
 from support.stores import PostgresEngine, SqliteEngine
 from support.waiting import eventually
 
@@ -280,6 +280,21 @@ async def test_a_search_finds_what_the_sqlite_engine_finds(
             except ValueError:
                 answers.append(set())
         assert answers[0] == answers[1], query
+
+
+async def test_a_step_of_pruning_is_small_however_the_server_plans_it(engine: PostgresEngine) -> None:
+    """What is asked for inside of a join may be asked for again and again, and each time takes other rows."""
+    planned = [f"enable_{way}" for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material")]
+    for name in planned:
+        await engine.fetch(f"ALTER ROLE deltawire SET {name} = off")
+    try:
+        async with opened(engine) as store:
+            await store.apply(0, None, 1, [entry_event("created", n, f"e{n}") for n in range(1, 60)])
+            await store.raise_alerts(0, None, 1, [(an_alert(n), ()) for n in range(60)])
+            assert await store.prune(START + timedelta(days=400), 7) == 14
+    finally:
+        for name in planned:
+            await engine.fetch(f"ALTER ROLE deltawire RESET {name}")
 
 
 async def test_settings_of_the_role_and_the_server_do_not_matter(engine: PostgresEngine) -> None:

@@ -17,10 +17,8 @@ from lxml import etree
 
 from deltawire.formats import text as texts
 from deltawire.formats.layout import BLOCKS, Layout, Node
-from deltawire.formats.urls import canonical_image, canonical_url, fragment
+from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Link, Media, Problem
-
-__all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text", "tree"]
 
 CONTENT_VERSION = 3
 """Raised whenever the same body comes out differently; part of every adapter's version."""

@@ -14,9 +14,10 @@ import msgspec
 from protego import Protego
 
 from deltawire import variables
+from deltawire.clock import utc_now
 from deltawire.config import FetchConfig
 from deltawire.health import BLOCKED
-from deltawire.poller.fetch import fetch, utc_now
+from deltawire.poller.fetch import fetch
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure, Fetched
 

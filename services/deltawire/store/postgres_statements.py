@@ -189,15 +189,17 @@ DELIVERIES = f"""
     SELECT alert_id, {_DELIVERY_COLUMNS} FROM deltawire.deliveries WHERE alert_id = ANY($1::text[]) ORDER BY seq
 """  # noqa: S608 constants
 
+# An array is made once. ``IN (SELECT ...)`` may be planned as a join that asks for those rows again and again, and each
+# time takes others.
 PRUNE_REVISIONS = """
-    DELETE FROM deltawire.revisions WHERE id IN (
+    DELETE FROM deltawire.revisions WHERE id = ANY (ARRAY(
       SELECT id FROM deltawire.revisions WHERE seen_at < $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED
-    ) RETURNING 1
+    )) RETURNING 1
 """
 PRUNE_ALERTS = """
-    DELETE FROM deltawire.alerts WHERE seq IN (
+    DELETE FROM deltawire.alerts WHERE seq = ANY (ARRAY(
       SELECT seq FROM deltawire.alerts WHERE raised_at < $1
         AND NOT EXISTS (SELECT 1 FROM deltawire.deliveries WHERE alert_id = alerts.id AND state = 'owed')
       ORDER BY raised_at LIMIT $2 FOR UPDATE SKIP LOCKED
-    ) RETURNING 1
+    )) RETURNING 1
 """
