@@ -77,6 +77,17 @@ def test_a_source_id_that_several_known_entries_have_decides_nothing() -> None:
     assert ids(memory, b) == [newer]
 
 
+def test_a_source_that_gives_an_id_to_several_entries_may_give_it_to_another_while_nobody_looks() -> None:
+    old = entry("p2", "The river lighthouse is dark tonight.", minute=4)
+    memory = known(old)
+    handed_on = entry("p2", "Sandbags for the school.", minute=5)
+    pair = [entry("p3", "Six boats are out.", minute=7), entry("p3", "The market is closed.", minute=6)]
+    assert ids(memory, handed_on) == list(memory)
+    assert ids(memory, *pair, handed_on)[-1] not in memory
+    edited = entry("p2", "The river lighthouse is dark tonight again.", minute=5)
+    assert ids(memory, *pair, edited)[-1] in memory
+
+
 def test_long_texts_without_ids_are_compared_within_a_bound() -> None:
     words = [f"word{n} " for n in range(2000)]
     before = [entry("x", "".join(words[n:] + words[:n]), minute=0, source_id=None) for n in range(200)]

@@ -25,7 +25,7 @@ from deltawire.model import Entry
 replace = msgspec.structs.replace
 
 HANDED_ON = 0.5
-"""Below this likeness an entry of another time is not the withdrawn one whose id it has."""
+"""Below this likeness an entry of another time need not be the one whose id it has."""
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,13 +118,18 @@ def _native(keys: source_ids.Keys, known: Mapping[str, Known], entries: Sequence
     return {
         place: keys.of_known[key]
         for place, key in enumerate(keys.of_shown)
-        if key is not None and key in keys.of_known and not _another(known[keys.of_known[key]], entries[place])
+        if key is not None
+        and key in keys.of_known
+        and not _another(known[keys.of_known[key]], entries[place], repeating=bool(keys.repeated))
     }
 
 
-def _another(known: Known, entry: Entry) -> bool:
-    """Whether the id of a withdrawn entry was given to another one: of another time and other words."""
-    if known.status != "removed" or known.entry.published_at is None or entry.published_at is None:
+def _another(known: Known, entry: Entry, *, repeating: bool) -> bool:
+    """Whether the id was given to another entry: of another time and other words.
+
+    That is believed of the id of a withdrawn entry, and of a source that gives its ids to several (``repeating``).
+    """
+    if (known.status != "removed" and not repeating) or known.entry.published_at is None or entry.published_at is None:
         return False
     if known.entry.published_at == entry.published_at:
         return False
