@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka jars kcat feedparser-suite browser postgres chaos fuzz lint lock bench press clean
+.PHONY: help install demo test kafka jars kcat feedparser-suite browser postgres chaos fleets fuzz lint lock bench press clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,6 +43,12 @@ lint: install ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fleets: install ## ten thousand feeds, and healthy ones beside hostile ones: half an hour on a machine that does nothing else
+	$(BIN)/python bench/ten_thousand.py
+	$(BIN)/python bench/hostile_neighbours.py --rounds 2
+	$(BIN)/python bench/hostile_neighbours.py --rounds 2 --restless
+	$(BIN)/python bench/ten_thousand.py --feeds 1000 --entries 50 --paragraphs 8 --seconds 60
 
 chaos: install postgres jars ## the long versions of the fault tests: minutes, not seconds
 	$(BIN)/pytest -m chaos

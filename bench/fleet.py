@@ -32,8 +32,11 @@ GENERATION = "g"
 
 
 class Sample(NamedTuple):
+    """MiB at a time: of the process with its readers, and of it alone."""
+
     at: float
     memory: float
+    own: float
 
 
 class Ending(NamedTuple):
@@ -92,7 +95,7 @@ class Fleet:
             time.sleep(min(2.0, max(0.0, end - now)))
             if self._process.poll() is not None:
                 raise SystemExit(f"deltawire ended: {(self._folder / 'stderr').read_text()[-2000:]}")
-            self.memory.append(Sample(now, self.resident()))
+            self.memory.append(Sample(now, self.resident(), _resident(self._process.pid)))
 
     def ready(self) -> None:
         """Wait until it answers; by then few feeds were looked at."""

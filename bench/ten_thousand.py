@@ -68,9 +68,9 @@ def main() -> None:
     told = ", ".join(f"p{share} {percentile(waits, share):.3f} s" for share in (50, 99))
     print(f"  p99 of the lateness: at most {p99:g} s")
     print(f"  beyond the interval, by the origin: {told}, most {max(waits):.3f} s")
-    each = (memory[0] - empty) / options.feeds * 1024
+    each = (memory[-1] - empty) / options.feeds * 1024
     peaks = f"{max(memory[:half]):.0f} at most in the first half, {max(memory[half:]):.0f} in the second"
-    print(f"memory: {empty:.0f} MiB without feeds, {memory[0]:.0f} with them, {each:.0f} KiB each; {peaks}")
+    print(f"memory: {empty:.0f} MiB without feeds, {memory[-1]:.0f} with them, {each:.0f} KiB each; {peaks}")
     print(ending.told())
     if ending.mistakes or ending.forgotten or max(memory[half:]) > GROWTH * max(memory[:half]):
         sys.exit(1)

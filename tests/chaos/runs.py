@@ -12,12 +12,12 @@ from chaos.history import History
 from chaos.recorder import Recorder
 from deltawire.differ import memory, service
 from deltawire.differ.state import Policy
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import snapshot
 from deltawire.log.topics import Topics
 from deltawire.press.chance import Publisher
 from deltawire.storage import service as storage
 from deltawire.store.sqlite import SqliteStore
+from support.flaky_log import FlakyLog
 from support.looks import Looks
 from support.waiting import eventually, running
 

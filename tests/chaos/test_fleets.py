@@ -25,4 +25,8 @@ def test_thousands_of_feeds_are_looked_at_and_every_event_is_right(tmp_path: Pat
 
 
 def test_healthy_feeds_go_on_beside_bombs_and_answers_that_never_end(tmp_path: Path) -> None:
-    run(tmp_path, "hostile_neighbours.py", "--feeds", "200", "--seconds", "60")
+    run(tmp_path, "hostile_neighbours.py", "--feeds", "200", "--rounds", "2")
+
+
+def test_healthy_feeds_go_on_beside_bombs_that_are_others_at_each_look(tmp_path: Path) -> None:
+    run(tmp_path, "hostile_neighbours.py", "--feeds", "200", "--rounds", "2", "--restless")

@@ -21,7 +21,7 @@ from differ.build import Desk
 from formats.docs import corpus, read_either_way
 from formats.test_corpus_counts import COUNTS
 
-LOOKS = 8
+LOOKS = 4
 DAY = 96
 """A look each quarter of an hour."""
 

@@ -17,12 +17,12 @@ from deltawire.differ.state import Policy
 from deltawire.entries import decode as decode_entry
 from deltawire.events import decode
 from deltawire.log import workers
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Retired
 from deltawire.press.chance import Publisher
 from deltawire.press.truth import compare
+from support.flaky_log import FlakyLog
 from support.looks import Looks
 from support.waiting import eventually, running
 

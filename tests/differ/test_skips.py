@@ -17,11 +17,11 @@ from deltawire.differ import memory, service
 from deltawire.differ.memory import Batch, Memory
 from deltawire.differ.state import Policy
 from deltawire.log import workers
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.fuse import FuseBlown
 from deltawire.log.port import Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.press.chance import Publisher
+from support.flaky_log import FlakyLog
 from support.looks import Looks
 from support.waiting import eventually, running
 

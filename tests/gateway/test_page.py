@@ -84,7 +84,8 @@ def at(minutes: int) -> datetime:
 
 async def test_the_page_fills_from_the_store(browser: Browser, rig: Desk) -> None:
     look = LookSummary(at=START, poll_id=POLL, outcome="failed", duration_s=1, status=503, detail="it answered 503")
-    await rig.want("storm", FetchState(generation="g", state="failing", failing_since=START, looks=(look,)))
+    failing = FetchState(generation="g", state="failing", attempts=3, failing_since=START, looks=(look,))
+    await rig.want("storm", failing)
     await rig.want("cup", FetchState(generation="g", state="ended"))
     await rig.publish(
         entry_event("created", 1, "e1", text="First paragraph\nSecond paragraph", published_at=at(0)),

@@ -35,6 +35,13 @@ TOKENS = (
     *(b"<", b">", b"&", b"'", b'"', b"\0", b"\xff", b"\\", b"]]>", b"<![CDATA[", b"<!--", b"-->", b"</", b"/>"),
     *(b"&#x0;", b"&#xD800;", b"&nbsp;", b"&x;", b"{", b"}", b"[", b"]", b":", b",", b"null", b"true", b"1e999", b"-0"),
     *(b"\\ud800", b"\\u0000", b"<!DOCTYPE x [", b"<!ENTITY a 'b'>", b"<?xml version='1.0' encoding='utf-7'?>"),
+    *(
+        b"<?xml version='1.0' encoding='utf-16'?>",
+        b"<meta charset=gb18030>",
+        b"<meta charset=utf-32>",
+        b"\xff\xfe",
+        b"<\0?\0",
+    ),
     *(b"xmlns:a='b' ", b"<a:b>", b"<item>", b"</item>", b"<entry>", b"</channel>", b"<script>", b"</script>", b"<p>"),
     *(
         b"</div>",

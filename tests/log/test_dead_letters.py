@@ -18,12 +18,12 @@ from deltawire.cli.main import Failure, parser
 from deltawire.config import Config, LogConfig
 from deltawire.log import letters
 from deltawire.log.dead_letters import Skips, dead_letter, report
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Log, OutcomeUnknown, Outgoing, Record, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.settings import Settings
 from log.contract import everything
+from support.flaky_log import FlakyLog
 
 TOPICS = Topics()
 NOW = datetime(2026, 2, 1, 12, 0, tzinfo=UTC)

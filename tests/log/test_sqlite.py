@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Log
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from log.contract import Engine, LogContract
 from log.contract_model import LogModelContract
+from support.flaky_log import FlakyLog
 
 
 class SqliteEngine:

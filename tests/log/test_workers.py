@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from deltawire.log import workers
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Assignment, Fenced, Log, Membership, OutcomeUnknown, Outgoing, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from log.contract import DEADLINE, everything, out
+from support.flaky_log import FlakyLog
 
 TOPICS = Topics()
 

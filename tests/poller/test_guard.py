@@ -110,6 +110,12 @@ async def test_what_strict_parsers_refuse_is_read_in_a_process_of_its_own(guard:
     assert pid != os.getpid()
 
 
+async def test_a_process_that_reads_gives_way_to_this_one(guard: Guard) -> None:
+    await guard.read(raw(SLOPPY), "auto", "f")
+    (pid,) = guard.workers.pids
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+
+
 async def test_only_segments_not_seen_before_are_read_again(guard: Guard) -> None:
     async def misses(body: bytes) -> float:
         before = counted("segments", outcome="new")

@@ -19,12 +19,12 @@ from deltawire.config import Config, SeriesConfig
 from deltawire.differ import service as differ
 from deltawire.differ.state import Policy
 from deltawire.events import Event, FeedData, decode
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.port import Outgoing, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.model import Feed
 from deltawire.poller import service
 from deltawire.poller_state import SeriesState
+from support.flaky_log import FlakyLog
 from support.origin import Answer, Origin
 from support.polling import CONFIG, TOPICS, Deployment, page
 from support.waiting import eventually, running

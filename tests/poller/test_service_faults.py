@@ -10,7 +10,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from deltawire import net
-from deltawire.log.flaky import FlakyLog
 from deltawire.log.partitioner import partition_for_key
 from deltawire.log.port import Outgoing, Record, snapshot
 from deltawire.model import (
@@ -21,6 +20,7 @@ from deltawire.model import (
 from deltawire.poller import service
 from deltawire.telemetry import registry as metrics
 from support import origin as sites
+from support.flaky_log import FlakyLog
 from support.origin import Answer, Origin
 from support.polling import CONFIG, OWED, TOPICS, Busy, Deployment, Failing, blog, has, page, shows, texts
 from support.waiting import eventually, running

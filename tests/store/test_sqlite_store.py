@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,48 @@ async def test_three_slashes_are_relative_and_four_absolute(tmp_path: Path, monk
         await (await open_store(url)).close()
     assert (tmp_path / "var" / "a b.db").exists()
     assert (tmp_path / "c.db").exists()
+
+
+def full(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA max_page_count = 2")
+        db.execute("CREATE TABLE t (x)")
+        db.execute("INSERT INTO t VALUES (zeroblob(100000))")
+
+
+def locked(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as shell, closing(sqlite3.connect(path, timeout=0)) as db:
+        shell.execute("BEGIN IMMEDIATE")
+        db.execute("BEGIN IMMEDIATE")
+
+
+def read_only(path: Path) -> None:
+    sqlite3.connect(path).close()
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        db.execute("CREATE TABLE t (x)")
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("SELECT * FROM sqlite_master")
+
+
+@pytest.mark.parametrize(
+    ("fault", "mend"),
+    [
+        (full, "make room"),
+        (locked, "close it"),
+        (read_only, "check its rights"),
+        (damaged, "delete the file, it is folded anew"),
+    ],
+)
+def test_what_goes_wrong_with_the_file_is_told_with_the_mend(
+    tmp_path: Path, fault: Callable[[Path], None], mend: str
+) -> None:
+    path = tmp_path / "store.db"
+    with pytest.raises(sqlite3.Error) as raised:
+        fault(path)
+    told = schema.explained(raised.value, str(path))
+    assert mend in told
+    assert str(path) in told

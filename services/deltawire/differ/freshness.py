@@ -278,10 +278,11 @@ class _Case:
             self.ahead |= time > newest_seen
 
     def _met(self, known: Known, entry: Entry) -> list[tuple[_Rank, str]]:
-        before, updated = _updated(known), entry.updated_at
+        updated = entry.updated_at
         # Where headers say that the copy is older, it does not take a withdrawal back.
         self.changed |= known.status == "missing"
         if updated is not None and known.entry.updated_at is not None:
+            before = _updated(known)
             self.ahead |= updated > before
             if updated < before:
                 self.dated = self.changed = True

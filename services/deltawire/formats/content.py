@@ -17,10 +17,8 @@ from lxml import etree
 
 from deltawire.formats import text as texts
 from deltawire.formats.layout import BLOCKS, Layout, Node
-from deltawire.formats.urls import canonical_image, canonical_url, fragment
+from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Link, Media, Problem
-
-__all__ = ["CONTENT_VERSION", "Content", "canonical_url", "fragment", "from_html", "from_markup", "from_text", "tree"]
 
 CONTENT_VERSION = 3
 """Raised whenever the same body comes out differently; part of every adapter's version."""
@@ -34,8 +32,11 @@ _SIMPLIFIED = Problem(
 )
 
 MAX_DEPTH = 64
-_MOST_READINGS = 6
-"""Of a body that is no regular HTML; so far none has needed more than three."""
+MOST_READINGS = 6
+"""Of a body that is no regular HTML, the first aside; so far none has needed more than three."""
+
+_READ_AGAIN = 1024 * 1024
+"""Characters of it in all these readings: one that is longer costs too much as it is."""
 
 _LONG_TAG = 4096
 _MAX_ATTRIBUTES = 2000
@@ -120,17 +121,19 @@ def from_markup(source: str, base: str | None = None) -> Content:
 
 
 def _canonical(source: str, base: str | None) -> Content:
-    """The body as it comes out however often it is read again."""
+    """The body as it comes out however often it is read again; a body that never stands still becomes text."""
     first, regular = _once(source, base)
-    content = first
-    for _ in range(_MOST_READINGS):
-        if regular:
-            break
+    content, readings, left = first, 0, _READ_AGAIN
+    while not regular:
+        readings, left = readings + 1, left - len(content.html)
+        if readings > MOST_READINGS or left < 0:
+            content = _as_text(content.text)
+            return msgspec.structs.replace(
+                first, html=content.html, text=content.text, problems=(*first.problems, _SIMPLIFIED)
+            )
         again, _ = _once(content.html, base)
         regular = (again.html, again.text) == (content.html, content.text)
         content = again
-    else:
-        content = from_text(content.text)
     return msgspec.structs.replace(first, html=content.html, text=content.text)
 
 
@@ -139,9 +142,7 @@ def _once(source: str, base: str | None) -> tuple[Content, bool]:
     source = _finished(_DOCUMENT.sub(" ", _cleaned(source)))
     root = tree(source)
     if root is None:
-        lines = _text_of(source).replace("\ue000", "").splitlines()
-        kept = "\n".join(line for line in lines if not texts.is_relative_time(texts.collapse(line)))
-        return msgspec.structs.replace(from_text(kept), problems=(_SIMPLIFIED,)), True
+        return msgspec.structs.replace(_as_text(_text_of(source)), problems=(_SIMPLIFIED,)), True
     reader = _Reader(base)
     layout = Layout()
     layout.flow(reader.children(root, 0)[0], wrap=True)
@@ -163,6 +164,12 @@ def _cleaned(text: str) -> str:
 def _attribute(value: str) -> str:
     """Escaped as nh3 writes it."""
     return html.escape(value, quote=False).replace('"', "&quot;")
+
+
+def _as_text(text: str) -> Content:
+    """Text in place of markup, without what would be left out if it were read as such."""
+    lines = _cleaned(text).splitlines()
+    return from_text("\n".join(line for line in lines if not texts.is_relative_time(texts.collapse(line))))
 
 
 def _text_of(source: str) -> str:

@@ -20,11 +20,11 @@ from deltawire.formats import text as texts
 from deltawire.formats.assemble import as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import NeedsLenient, Raw
 from deltawire.formats.bounds import bounded
-from deltawire.formats.content import Content, canonical_url, from_html, from_text
+from deltawire.formats.content import Content, from_html, from_text
 from deltawire.formats.feed_cut import cut
 from deltawire.formats.feed_parts import Channel, Item
 from deltawire.formats.hints import hints
-from deltawire.formats.urls import canonical_image
+from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Entry, FeedMeta, Media, Problem, Reading, Tombstone
 
 _ROOT = re.compile(r"<(?:\w{1,20}:)?(?:rss|RDF|feed)(?=[\s>\[])")

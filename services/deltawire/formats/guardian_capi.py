@@ -11,11 +11,12 @@ from deltawire.formats import text as texts
 from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
-from deltawire.formats.content import canonical_url, from_html, from_text
+from deltawire.formats.content import from_html, from_text
 from deltawire.formats.foreign import items, load_json, mapping, objects, opening, string
 from deltawire.formats.guardian_blocks import block_url
 from deltawire.formats.guardian_body import contributor, read_body
 from deltawire.formats.memo import recalled
+from deltawire.formats.urls import canonical_url
 from deltawire.model import Coverage, Entry, FeedMeta, Problem, Reading
 
 _CONTIGUOUS = re.compile(r"body:(?:latest|oldest|published-since)\b.*")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from deltawire.formats import text as texts
 from deltawire.formats.base import Raw
+from deltawire.formats.times import WEEKDAYS
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_HINT_S = 7 * 86_400.0
 """A hint beyond a week is a mistake or a joke; it counts as a week."""
 
@@ -69,7 +69,7 @@ def skips(head: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """
     hours = sorted({int(hour) % 24 for hour in _found(_skip_hours, _hour, head) if int(hour) <= 24})
     named = {day.lower() for day in _found(_skip_days, _day, head)}
-    days = [day for day in DAYS if day in named]
+    days = [day for day in WEEKDAYS if day in named]
     return tuple(hours) if len(hours) < 24 else (), tuple(days) if len(days) < 7 else ()
 
 

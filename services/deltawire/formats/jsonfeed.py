@@ -11,10 +11,10 @@ from deltawire.formats import text as texts
 from deltawire.formats import times
 from deltawire.formats.assemble import Read, as_entry, distinct, located, reading, source_id
 from deltawire.formats.base import Raw, Unreadable
-from deltawire.formats.content import Content, canonical_url, from_html, from_text
+from deltawire.formats.content import Content, from_html, from_text
 from deltawire.formats.foreign import items, load_json, objects, opening, string, strings
 from deltawire.formats.memo import recalled
-from deltawire.formats.urls import canonical_image
+from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Entry, FeedMeta, Link, Media, Problem, Reading
 
 _VERSION = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\\?/version\\?/')

@@ -8,10 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
-from deltawire.formats.times import MONTHS
+from deltawire.formats.times import MONTHS, WEEKDAYS
 from deltawire.model import Problem
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     r"(?P<here>\b(?:it['’]s|it is|today is|this is|today,)\s+)?"
@@ -76,7 +75,7 @@ def dates(text: str, problems: list[Problem]) -> Iterator[Stated]:
         except ValueError:
             continue
         weekday = (match["weekday"] or "").lower()
-        if weekday and not _WEEKDAYS[day.weekday()].startswith(weekday):
+        if weekday and not WEEKDAYS[day.weekday()].startswith(weekday):
             problems.append(
                 Problem(
                     code="wrong-weekday", message=f"{match[0][:60]!r} is no {weekday.title()}; the date was left out"

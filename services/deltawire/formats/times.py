@@ -89,6 +89,7 @@ _HOSTS = {
 
 _LANGUAGES = {"he": "il", "iw": "il", "ga": "ie"}
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTH_NAMES = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),

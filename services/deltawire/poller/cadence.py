@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from deltawire.formats.times import WEEKDAYS
 from deltawire.poller_state import Hints, Rhythm
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SCALES = (3600.0, 86_400.0, 14 * 86_400.0)
 """Time constants in seconds: a burst, a day, a fortnight. The liveliest of them counts."""
 
@@ -81,7 +81,7 @@ def bursting(rhythm: Rhythm, now: datetime) -> bool:
 
 def skipped(hints: Hints, now: datetime) -> bool:
     """Whether the source says that nothing is published now (RSS 2.0: skipHours, skipDays; in UTC)."""
-    return now.hour in hints.skip_hours or DAYS[now.weekday()] in hints.skip_days
+    return now.hour in hints.skip_hours or WEEKDAYS[now.weekday()] in hints.skip_days
 
 
 def pace(demands: Iterable[Demand], per_second: float) -> float:

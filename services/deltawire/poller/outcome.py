@@ -66,8 +66,7 @@ GONE = "gone"
 """The cause of an answer 410."""
 
 MENDS = {
-    "address-refused": "check the address of the feed; to fetch from private networks set [fetch] "
-    "allow_private_networks = true",
+    "address-refused": "check the address of the feed, and where the name of its host leads",
     "ambiguous": "name the format in the feed's `format`",
     "connect": "none if the site is down for a while; else check the host and port of the feed's URL",
     "cut-off": "none if it passes; else the site or a proxy before it breaks off its answers",

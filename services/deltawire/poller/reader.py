@@ -28,11 +28,6 @@ from deltawire.poller.look import Readout, readout
 
 TOO_EXPENSIVE = "too-expensive"
 
-NICE = 10
-"""By what a reader gives way, once it has started, to the event loop, whose every step would wait for it. At 5 the
-slowest tenth of what goes from the loop to a thread and back took half as long again, beside two readers on two cores;
-at 10 no longer than without them, and a lower priority gained nothing."""
-
 PIECE = 64 * 1024
 """Bytes that a pipe takes at a time."""
 
@@ -135,7 +130,6 @@ def confine(parent: int, memory: int) -> None:
     The limits are the kernel's. No network has two layers: a network namespace of its own, where the kernel lets an
     ordinary process have one, and an audit hook, which stops what Python code does.
     """
-    os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -141,6 +141,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
+def explained(error: sqlite3.Error, path: str) -> str:
+    """What an error of SQLite means to a person: what, where and the mend."""
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return f"the disk of the store {path} is full: make room, storing goes on by itself"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return f"the store {path} is damaged ({error}): stop deltawire and delete the file, it is folded anew"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return f"the store {path} cannot be written ({error}): check its rights and those of its folder"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"another program keeps the store {path} locked: close it (an open transaction in a shell, say)"
+        case sqlite3.SQLITE_IOERR:
+            return f"the store {path} cannot be read or written ({error}): check that it is a file, and its disk"
+    return f"the store {path}: {error}"
+
+
 def migrate(db: sqlite3.Connection, path: str) -> None:
     """Bring the file to the newest schema, in one transaction; several processes may try at once.
 

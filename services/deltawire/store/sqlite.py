@@ -94,7 +94,7 @@ class SqliteStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except sqlite3.Error as error:
-            raise StoreError(f"the store {self.path}: {error}") from error
+            raise StoreError(schema.explained(error, str(self.path))) from error
         except OverflowError as error:
             raise StoreError(f"the store {self.path} cannot hold what it was given (a number is too large)") from error
 

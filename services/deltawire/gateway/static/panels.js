@@ -4,33 +4,29 @@ import { snippet } from "./diff.js";
 import { ago, el, headline, hue, plural, shortTime, time, WORDS } from "./format.js";
 import { keyOf } from "./model.js";
 
-const QUIET_AFTER = 30 * 60 * 1000;
 const CHANGES = 12;
 
-/** A feed's state in a word, and the words that explain it. */
+/** How the dot of a feed looks, where its word is none of the stylesheet's. */
+const DOTS = { blocked: "failing", unreadable: "failing", moved: "retrying", noisy: "retrying", gone: "ended" };
+
+/** How a feed is, in the word and the sentence that the command and the API have for it, too. */
 export function health(feed, now = Date.now()) {
-  const last = feed.looks.findLast((look) => look.outcome === "failed");
-  const why = last?.detail ? `: ${last.detail}` : "";
-  if (feed.paused) return { state: "paused", words: ["paused"] };
-  switch (feed.state) {
-    case "new":
-      return { state: "new", words: ["not read yet"] };
+  const word = feed.health;
+  const state = DOTS[word] ?? word;
+  const detail = feed.health_detail ?? "";
+  switch (word) {
+    case "paused":
+      return { state, words: ["paused"] };
+    case "ok":
+    case "quiet": {
+      const changed = feed.last_change_at ? `changed ${ago(feed.last_change_at, now)}` : "";
+      return { state, words: [[word === "ok" ? "live" : "quiet", changed, word === "ok" ? detail : ""].filter(Boolean).join(" · ")] };
+    }
     case "ended":
-      return { state: "ended", words: feed.since ? ["ended ", shortTime(feed.since)] : ["ended"] };
-    case "gone":
-      return { state: "ended", words: ["gone: the source says it will not come back"] };
-    case "failing":
-      if (feed.health === "blocked") return { state: "failing", words: ["blocked by robots.txt", why] };
-      if (feed.health === "unreadable") return { state: "failing", words: ["unreadable", why] };
-      return { state: "failing", words: ["failing", ...(feed.since ? [" since ", shortTime(feed.since)] : []), why] };
-    case "retrying":
-      return { state: "retrying", words: [`retrying after ${plural(feed.attempts, "failed look")}`, why] };
+      return { state, words: feed.since ? ["ended ", shortTime(feed.since)] : ["ended"] };
+    default:
+      return { state, words: [[word, detail].filter(Boolean).join(detail.startsWith("since") ? " " : ": ")] };
   }
-  const changed = feed.last_change_at;
-  if (feed.health === "moved" || feed.health === "noisy")
-    return { state: "retrying", words: [feed.health, feed.health_detail ? `: ${feed.health_detail}` : ""] };
-  const quiet = !changed || now - Date.parse(changed) > QUIET_AFTER;
-  return { state: quiet ? "quiet" : "ok", words: [quiet ? "quiet" : "live", changed ? ` · changed ${ago(changed, now)}` : ""] };
 }
 
 export function drawFeeds({ list, note }, feeds, selected, choose) {

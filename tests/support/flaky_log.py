@@ -54,7 +54,7 @@ class FlakyLog:
     ) -> FlakyLog:
         """Own the log in the file ``path``; errors as those of ``SqliteLog.open``."""
         inner = await SqliteLog.open(path, topics, partitions=partitions, now=now, maintenance_interval=None, gap=1)
-        return cls(inner, random.Random(seed), unknown_rate, revoke_rate, short_poll_rate)  # noqa: S311
+        return cls(inner, random.Random(seed), unknown_rate, revoke_rate, short_poll_rate)
 
     async def append(self, records: Sequence[Outgoing]) -> None:
         await self.disturb()
