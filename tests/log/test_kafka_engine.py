@@ -23,7 +23,7 @@ from deltawire.log.partitioner import partition_for_key
 from deltawire.log.port import LogError, Outgoing
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
-from log.contract import DEADLINE, everything, from_the_start, out, take
+from log.contract import DEADLINE, everything, from_the_start, out, reopened, take
 from log.test_workers import copy
 from support.broker import PASSWORD, USER, Broker
 from support.kafka_log import alter, create, settings
@@ -88,13 +88,13 @@ async def test_a_commit_cancelled_at_any_moment_is_whole_or_absent(log: KafkaLog
 
     async def storm(feed: str) -> None:
         for n in range(12):
-            writer = await log.writer(feed)
+            writer = await reopened(log, feed)
             records = [out(topics.events, feed, b"%d" % n) for _ in range(3)]
             task = asyncio.create_task(writer.commit([*records, out(topics.entries, feed, b"%d" % n)]))
             await asyncio.wait({task}, timeout=rng.uniform(0, 0.03))
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await (await log.writer(feed)).commit([out(topics.events, feed, b"end")])
+        await (await reopened(log, feed)).commit([out(topics.events, feed, b"end")])
 
     await asyncio.gather(*(storm(f"feed-{n}") for n in range(4)))
     events = Counter((r.key, r.value) for r in await everything(log, topics.events) if r.value != b"end")
