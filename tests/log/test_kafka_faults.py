@@ -125,9 +125,17 @@ async def test_with_the_broker_gone_everything_ends_in_time_and_with_it_back_eve
     found = [r.value for r in await surely(lambda: everything(log, topics.events))]
     assert list(dict.fromkeys(found)) == [b"1", b"2", b"4", b"5"]
     assert found[:3] == [b"1", b"2", b"4"]
-    # In its old group the broker still waits for the member that could not say goodbye.
-    async with patient.member("g2", topics.events) as membership, asyncio.timeout(DEADLINE):
-        assert (await membership.changed()).partitions == {0, 1, 2}
+
+
+async def test_a_member_that_joins_while_the_broker_is_away_gets_its_place_when_it_is_back(
+    broker: Broker, topics: Topics, patient: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_member, "REPORT_INTERVAL", 0.5)
+    await asyncio.to_thread(broker.kill)
+    async with patient.member("late", topics.events) as membership:
+        await asyncio.to_thread(broker.start)
+        async with asyncio.timeout(DEADLINE):
+            assert (await membership.changed()).partitions == {0, 1, 2}
 
 
 async def test_a_commit_on_a_broker_that_stands_still_is_whole_or_absent(

@@ -7,6 +7,7 @@ the group still knows us: a member that has not had it for ``LOST_AFTER`` second
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -44,12 +45,11 @@ class KafkaMembership:
         self._keeper: asyncio.Task[None] | None = None
 
     async def join(self) -> None:
-        """Ask for a place in the group; ``changed`` gives it.
-
-        Raises:
-            LogError: Kafka cannot be reached.
-        """
-        await self._enter()
+        """Ask for a place in the group; ``changed`` gives it, where Kafka is away by now once it is back."""
+        try:
+            await self._enter()
+        except LogError as error:
+            logger.warning("group.lost", group=self._group, outcome="retry", error=str(error))
         self._keeper = asyncio.create_task(self._keep())
 
     async def changed(self) -> Assignment:
@@ -109,7 +109,7 @@ class KafkaMembership:
     async def _keep(self) -> None:
         """Report positions, and join anew when the group has lost us."""
         clock = asyncio.get_running_loop().time
-        known_at = clock()
+        known_at = clock() if self._consumer is not None else -math.inf
         while True:
             await asyncio.sleep(REPORT_INTERVAL)
             if await self._report(self._cluster.timeout):
