@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 
 def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+def kinds(listed: Mapping[str, str]) -> dict[str, str]:
+    """Each word with its kind, of kinds with their words."""
+    return {word: kind for kind, text in listed.items() for word in text.split()}
 
 
 NEGATIONS = words(
@@ -24,9 +30,8 @@ SPEECH = words(
     " selon affirme affirmé rapporte prétendument présumé dijo dice dicen según presunto presuntamente"
     " supuestamente fuentes afirma afirmó informó"
 )
-MODALS = {
-    word: kind
-    for kind, words in {
+MODALS = kinds(
+    {
         "will": "will would shall wird werden würde",
         "may": (
             "may might could possibly perhaps maybe probably likely expected"
@@ -36,12 +41,10 @@ MODALS = {
         ),
         "must": "must should ought muss müssen soll sollte sollen doit doivent devrait debe deben debería",
         "confirmed": "confirmed confirms confirm bestätigt confirmé confirma confirmó",
-    }.items()
-    for word in words.split()
-}
-OUTCOMES = {
-    word: kind
-    for kind, words_ in {
+    }
+)
+OUTCOMES = kinds(
+    {
         "dead": "dead died dies killed kills tot getötet gestorben mort morts tué tués muerto muertos murió",
         "hurt": "injured hurt wounded verletzt blessé blessés herido heridos",
         "missing": "missing vermisst disparu disparus desaparecido desaparecidos",
@@ -60,9 +63,8 @@ OUTCOMES = {
         "down": "fell falls fallen shrank dropped decreased",
         "before": "began begins begun started starts",
         "after": "ended ends finished stopped",
-    }.items()
-    for word in words_.split()
-}
+    }
+)
 """How things turned out; another kind in the place of one is another statement."""
 
 ROLES = words(
@@ -109,9 +111,8 @@ MONTHS_ABROAD = {
     )
     for name in names.split()
 }
-UNITS = {
-    word: unit
-    for unit, words in {
+UNITS = kinds(
+    {
         "%": "% percent pct pc prozent",
         "£": "£ pounds pound gbp quid",
         "$": "$ dollars dollar usd",
@@ -139,9 +140,8 @@ UNITS = {
         "goal": "goal goals",
         "point": "point points pts",
         "vote": "vote votes",
-    }.items()
-    for word in words.split()
-}
+    }
+)
 OPENERS = words(
     "a about after again all along also although amid among an and another any are as at back because before both"
     " but by can could despite did do does during each earlier even every everyone few finally following for from"
