@@ -131,6 +131,8 @@ async def test_a_member_that_joins_while_the_broker_is_away_gets_its_place_when_
     broker: Broker, topics: Topics, patient: KafkaLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_member, "REPORT_INTERVAL", 0.5)
+    # Whoever never was a member need not wait until the group has lost it.
+    monkeypatch.setattr(kafka_member, "LOST_AFTER", 1e9)
     await asyncio.to_thread(broker.kill)
     async with patient.member("late", topics.events) as membership:
         await asyncio.to_thread(broker.start)
