@@ -29,6 +29,7 @@ from deltawire.poller.shared import Poller
 from deltawire.poller.starts import Opening
 from deltawire.poller.watch import Watch
 from deltawire.poller_state import FetchState
+from deltawire.tasks import until_one_ends
 
 logger = structlog.get_logger()
 
@@ -55,7 +56,7 @@ async def run(
     try:
         async with poller.websub.listening():
             polling = run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
-            await series.beside(poller, polling)
+            await until_one_ends([series.beside(poller, polling), poller.starts.run()])
     finally:
         summaries.cancel()
         await guard.close()

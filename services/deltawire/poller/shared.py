@@ -53,7 +53,7 @@ class Poller:
         self.generation = generation
         self.gates = Gates(config.fetch)
         self.robots = robots.Robots(session, config.fetch, self.gates)
-        self.starts = Starts(config.fetch)
+        self.starts = Starts(config.fetch, lambda: guard.waiting)
         self.budget = Budget(config.fetch.max_requests_per_second)
         self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()
