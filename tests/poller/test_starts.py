@@ -115,5 +115,7 @@ async def test_a_line_that_was_empty_is_served_again() -> None:
     line = asyncio.create_task(site.run())
     async with asyncio.timeout(30):
         await site.turn(1.0)
+        while site._filled.is_set():
+            await asyncio.sleep(0.01)
         await site.turn(0.5)
     line.cancel()
