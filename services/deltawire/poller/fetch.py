@@ -16,7 +16,7 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from deltawire import config_rules, net, variables
+from deltawire import config_rules, http_time, net, variables
 from deltawire.clock import Clock, utc_now
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
@@ -125,7 +125,7 @@ async def _fetch(
                 there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
                 permanent = _shown(there, values) if lasting else permanent
-                wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
+                wait = headers.later(wait, http_time.retry_after(response.headers.get("Retry-After"), clock()))
                 here, parsed = there, _parsed(there)
                 continue
             if response.status == 304 and len(sent) == len(_HEADERS):
@@ -156,7 +156,7 @@ async def _conclude(
             GONE if status == 410 else f"http-{status}",
             f"{host} answered {status} {phrase}".rstrip(),
             status,
-            headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
+            http_time.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
             str(response.url) if status in (429, 503) else None,
         )
     body, body_hash = (b"", "") if status == 304 else await _body(response, config.max_bytes, host, cut)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from deltawire import http_time
 from deltawire.clock import Clock
 from deltawire.config import FetchConfig
-from deltawire.poller import headers
 from deltawire.poller.fetch import MAX_REDIRECTS, FetchRefused, failure_of, next_hop
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
@@ -73,7 +73,7 @@ async def _post(session: aiohttp.ClientSession, hub: str, form: dict[str, str], 
                 cause=f"http-{status}",
                 detail=f"{host} answered {status} to a request to subscribe or unsubscribe",
                 status=status,
-                retry_after=headers.retry_after(response.headers.get("Retry-After"), clock()) if busy else None,
+                retry_after=http_time.retry_after(response.headers.get("Retry-After"), clock()) if busy else None,
                 refused_by=here if busy else None,
             )
     return Failure(cause="redirect", detail=f"{urlsplit(hub).hostname} redirects more than {MAX_REDIRECTS} times")
