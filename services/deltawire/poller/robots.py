@@ -122,8 +122,7 @@ class Robots:
             parsed = await asyncio.to_thread(Protego.parse, outcome.body.decode("utf-8-sig", "replace"))
             return Rules(until=until, parsed=parsed)
         wait = 0.0 if outcome.retry_after is None else (outcome.retry_after - utc_now()).total_seconds()
-        if outcome.refused_by is not None and wait > 0:
-            self._gates.refused(url, wait)
+        self._gates.heed(outcome, utc_now())
         return unavailable(outcome, known, now, wait)
 
     def _forget(self, now: float) -> None:

@@ -224,7 +224,7 @@ class _Watch:
     async def _failed(self, failure: Failure, now: datetime) -> float:
         self._attempts += 1
         pause = min(self._series.interval * 2.0 ** min(self._attempts, 20), max(LONGEST_PAUSE, self._series.interval))
-        self._poller.slow_down(failure)
+        self._poller.gates.heed(failure, self._poller.clock())
         await self._note(failure.cause, failure.detail, now, failure.retry_after)
         return max(pause, self._refused())
 

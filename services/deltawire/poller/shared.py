@@ -21,7 +21,6 @@ from deltawire.poller import robots
 from deltawire.poller.budget import Budget
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
-from deltawire.poller.outcome import Failure
 from deltawire.poller.starts import Starts
 from deltawire.poller.websub_service import WebSub
 from deltawire.poller_state import FetchState
@@ -83,14 +82,6 @@ class Poller:
         if state.looks:
             now = max(now, state.looks[-1].at + _TICK)
         return Look(poll_id=os.urandom(16).hex(), feed=feed, poller=self.generation, began_at=now, fetched_at=now)
-
-    def slow_down(self, failure: Failure) -> None:
-        """Tell the gate of a host that refuses: its other feeds wait too."""
-        if failure.refused_by is None or (failure.status != 429 and failure.retry_after is None):
-            return
-        until = failure.retry_after
-        wait = None if until is None else (until - self.clock()).total_seconds()
-        self.gates.refused(failure.refused_by, wait)
 
     async def retire(self, feed_id: str, state: FetchState) -> None:
         """Write that a feed was removed, and forget its state."""

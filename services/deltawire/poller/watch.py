@@ -219,7 +219,7 @@ class Watch:
             if isinstance(outcome, Fetched):
                 outcome = (await self._forbidden(place, outcome) if is_page else None) or outcome
                 break
-            poller.slow_down(outcome)
+            poller.gates.heed(outcome, poller.clock())
         assert look is not None
         return look, place, outcome
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -49,9 +48,8 @@ async def ask(
             failure = Failure(cause="timeout", detail=f"{host} gave no answer within {config.timeout:g} s")
         except aiohttp.ClientError as error:
             failure = failure_of(error, host)
-    if failure is not None and failure.refused_by is not None:
-        until: datetime | None = failure.retry_after
-        gates.refused(failure.refused_by, None if until is None else (until - clock()).total_seconds())
+    if failure is not None:
+        gates.heed(failure, clock())
     return failure
 
 
