@@ -8,6 +8,7 @@ import pytest
 
 from deltawire.config import FetchConfig
 from deltawire.poller.starts import AT_ONCE, BUSY, FASTEST, FIRST_PACE, SLOWEST, Starts, pace
+from support.waiting import eventually
 
 BUDGET = FetchConfig(max_requests_per_second=10)
 
@@ -112,10 +113,13 @@ async def test_a_feed_that_is_removed_leaves_the_line_and_holds_up_nobody() -> N
 
 async def test_a_line_that_was_empty_is_served_again() -> None:
     site = starts()
+
+    async def empty() -> bool:
+        return not site._filled.is_set()
+
     line = asyncio.create_task(site.run())
     async with asyncio.timeout(30):
         await site.turn(1.0)
-        while site._filled.is_set():
-            await asyncio.sleep(0.01)
+        await eventually(empty)
         await site.turn(0.5)
     line.cancel()
