@@ -147,9 +147,10 @@ class Memory:
 
     def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
         """These records were committed; ``feeds`` are what they amount to."""
+        before = self._shelf.sizes(records)
         grown: Counter[str] = Counter()
         for key, value in records.items():
-            grown[key.partition("/")[0]] += len(value or b"") - self._shelf.size(key)
+            grown[key.partition("/")[0]] += len(value or b"") - before.get(key, 0)
         self._shelf.put(records)
         for feed_id, recalled in feeds.items():
             size = recalled.size + grown[feed_id]
@@ -180,6 +181,7 @@ class Batch:
         self._wholes: dict[str, EntryRecord | None] = {}
         self.skips = Skips(topics, "differ")
         self.events: list[tuple[Event, datetime]] = []
+        self._values: list[bytes] = []
         self.reasons: list[str] = []
 
     def add_all(self, records: Sequence[Record], now: datetime) -> int:
@@ -220,6 +222,7 @@ class Batch:
         emission = emit(recalled.state, outcome, look, self._source)
         self._take(look.feed.id, recalled, emission)
         self.events += [(event, look.began_at) for event in emission.events]
+        self._values += emission.values
         self.reasons += [note.reason for note in outcome.notes]
 
     def _take(self, feed_id: str, before: Recalled, emission: Emission) -> None:
@@ -251,8 +254,8 @@ class Batch:
         """Everything the batch writes, events first."""
         topics = self._topics
         out = [
-            Outgoing(topic=topics.events, key=event.partitionkey, value=event.value(), headers=event.headers())
-            for event, _ in self.events
+            Outgoing(topic=topics.events, key=event.partitionkey, value=value, headers=event.headers())
+            for (event, _), value in zip(self.events, self._values, strict=True)
         ]
         out += [
             Outgoing(

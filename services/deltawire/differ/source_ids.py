@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from deltawire.differ import noise
+from deltawire.differ import noise, words
 from deltawire.differ.state import COUNTED, Known, SourceIds
 from deltawire.model import Entry
 
@@ -55,6 +55,8 @@ def reworded(old: Entry, new: Entry) -> bool:
     if old is new or (old.title, old.content_text) == (new.title, new.content_text):
         return False
     before, after = text(old), text(new)
+    start, end = words.same_ends(before, after)
+    before, after = before[start : len(before) - end], after[start : len(after) - end]
     return before != after and _FIGURES.sub("", before) != _FIGURES.sub("", after)
 
 

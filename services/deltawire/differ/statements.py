@@ -111,7 +111,7 @@ def _tokens(text: str) -> list[_Token]:
     for match in _TOKEN.finditer(text):
         before, raw = text[end : match.start()], match[0]
         end = match.end()
-        if match["word"] is None or "'" not in raw:
+        if match.lastgroup != "word" or "'" not in raw:
             tokens.append(_Token(raw, raw.casefold(), not before, before))
             continue
         for part in filter(None, _split(raw)):
