@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 _SET_UP = """
@@ -15,7 +15,6 @@ _SET_UP = """
     CREATE TABLE records (place INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value BLOB NOT NULL);
 """
 _PUT = "INSERT INTO records (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-_SIZE = "SELECT key, length(value) FROM records WHERE key = ?"
 # What begins with key/ lies between key/ and key0, the character after the slash.
 _UNDER = "SELECT place, key, value FROM records WHERE key >= ?1 || '/' AND key < ?1 || '0'"
 
@@ -53,11 +52,6 @@ class Shelf:
         with self._open() as db:
             rows = db.execute(_UNDER, (key,)).fetchall()
         return [(key, value) for _, key, value in sorted(rows)]
-
-    def sizes(self, keys: Iterable[str]) -> dict[str, int]:
-        """Bytes of the values of those keys that there are."""
-        with self._open() as db:
-            return {key: size for wanted in keys for key, size in db.execute(_SIZE, (wanted,))}
 
     def all_keys(self) -> list[str]:
         with self._open() as db:
