@@ -7,10 +7,12 @@ takes that back. Once it refuses two of its feeds for a while (Retry-After) it m
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from deltawire.config import FetchConfig
+from deltawire.poller.outcome import Failure
 
 CONCURRENT_FETCHES = 128
 """Fetches under way at once that are not slow yet."""
@@ -167,6 +169,14 @@ class Gates:
         # The budget is counted from now on, not from a host's own queue: nobody else waits for that.
         self._next_start = max(now, self._next_start) + self._total_gap
         return start
+
+    def heed(self, failure: Failure, now: datetime) -> None:
+        """Slow down the host that refused, if the failure is a refusal: a 503 that does not say for how long is a fault
+        of the server, which each feed meets with its own pauses.
+        """
+        until = failure.retry_after
+        if failure.refused_by is not None and (failure.status == 429 or until is not None):
+            self.refused(failure.refused_by, None if until is None else (until - now).total_seconds())
 
     def refused(self, url: str, wait: float | None) -> None:
         """Note that the host refused a request, for ``wait`` seconds if it said so."""

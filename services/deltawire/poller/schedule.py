@@ -117,11 +117,10 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval, unless
     it was planned in reliance on a hub.
     Feeds that start together are spread out (``starts``), but one that was read before waits no longer than its
-    interval, or ``live_interval`` if that is more.
+    interval, or ``live_interval`` if that is more. One that was not stands in line besides (``place``).
     """
-    if state.last_read_at is None:
-        offset = opening.wait + opening.new * jitter(feed.id, 0)
-    else:
+    offset = 0.0
+    if state.last_read_at is not None:
         offset = min(opening.before, max(fetch.live_interval, state.interval)) * jitter(feed.id, 0)
     due = now + timedelta(seconds=offset)
     # What was announced while nobody listened has to be seen now.
@@ -131,6 +130,15 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     if state.retry_after is not None:
         due = max(due, state.retry_after)
     return due
+
+
+def place(feed: Feed, state: FetchState, opening: Opening) -> float | None:
+    """Where a feed stands in line for its first look: by chance within its batch, for neighbours in a list often are of
+    one host; null if it need not.
+    """
+    if opening.line is None or state.last_read_at is not None:
+        return None
+    return opening.line + jitter(feed.id, 0)
 
 
 def soonest(feed: Feed, state: FetchState, now: datetime) -> datetime:

@@ -21,7 +21,6 @@ from deltawire.poller import robots
 from deltawire.poller.budget import Budget
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
-from deltawire.poller.outcome import Failure
 from deltawire.poller.starts import Starts
 from deltawire.poller.told import Told, draft
 from deltawire.poller.websub_service import WebSub
@@ -54,7 +53,7 @@ class Poller:
         self.generation = generation
         self.gates = Gates(config.fetch)
         self.robots = robots.Robots(session, config.fetch, self.gates)
-        self.starts = Starts(config.fetch)
+        self.starts = Starts(config.fetch, lambda: guard.waiting)
         self.budget = Budget(config.fetch.max_requests_per_second)
         self.websub = WebSub(config.websub, config.fetch, session, self.gates, clock)
         self.counts: Counter[str] = Counter()
@@ -85,14 +84,6 @@ class Poller:
         if state.looks:
             now = max(now, state.looks[-1].at + _TICK)
         return Look(poll_id=os.urandom(16).hex(), feed=feed, poller=self.generation, began_at=now, fetched_at=now)
-
-    def slow_down(self, failure: Failure) -> None:
-        """Tell the gate of a host that refuses: its other feeds wait too."""
-        if failure.refused_by is None or (failure.status != 429 and failure.retry_after is None):
-            return
-        until = failure.retry_after
-        wait = None if until is None else (until - self.clock()).total_seconds()
-        self.gates.refused(failure.refused_by, wait)
 
     async def retire(self, feed_id: str, state: FetchState) -> None:
         """Write that a feed was removed, and forget its state."""

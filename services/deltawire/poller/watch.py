@@ -78,7 +78,8 @@ class Watch:
         self._due = asyncio.get_running_loop().time() + (first - now).total_seconds()
         self._allow_hints(now)
         self._poller.websub.follow(self)
-        self._task = asyncio.create_task(self._run(), name=f"feed {self.feed.id}")
+        place = schedule.place(self.feed, self.state, opening)
+        self._task = asyncio.create_task(self._run(place), name=f"feed {self.feed.id}")
 
     async def stop(self) -> None:
         """Stop looking: a fetch under way is dropped, a write under way is finished."""
@@ -120,8 +121,11 @@ class Watch:
         """Look as soon as the feed's bounds allow: something says that it has changed."""
         self._alarm.ring()
 
-    async def _run(self) -> None:
+    async def _run(self, place: float | None) -> None:
         loop = asyncio.get_running_loop()
+        if place is not None:
+            await self._poller.starts.turn(place)
+            self._due = max(self._due, loop.time())
         while self.state.state != "gone":
             await self._alarm.sleep(self._due, self._soonest)
             if held := self._poller.gates.held(self.state.moved_to or self.feed.url):
@@ -215,7 +219,7 @@ class Watch:
             if isinstance(outcome, Fetched):
                 outcome = (await self._forbidden(place, outcome) if is_page else None) or outcome
                 break
-            poller.slow_down(outcome)
+            poller.gates.heed(outcome, poller.clock())
         assert look is not None
         return look, place, outcome
 
