@@ -80,7 +80,7 @@ def document(raw: Raw) -> bytes:
     body = body[start.end() :]
     if _ROOT.match(body) is None:
         raise NeedsLenient("the document does not begin with an rss, rdf:RDF or feed element")
-    if _C1.search(body):
+    if b"\xc2" in body and _C1.search(body):
         raise NeedsLenient("the document holds control characters")
     return body
 
@@ -149,9 +149,18 @@ def outline(body: bytes, reader: etree.XMLParser) -> Outline:
         raise NeedsLenient("there are items inside and outside of the channel")
     if not items and not len(holder):
         raise NeedsLenient("the feed says nothing")
-    if len(items) > MAX_ITEMS:
-        raise Unreadable("too-large", f"the feed has {len(items)} items; at most {MAX_ITEMS} are read")
+    limited(len(items))
     return Outline(_channel(head, holder, version), version, items, names)
+
+
+def limited(items: int) -> None:
+    """Refuse a feed with too many items.
+
+    Raises:
+        Unreadable: it has more than are read.
+    """
+    if items > MAX_ITEMS:
+        raise Unreadable("too-large", f"the feed has {items} items; at most {MAX_ITEMS} are read")
 
 
 def _version(root: etree._Element, name: str) -> str:
