@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -236,7 +236,7 @@ def test_how_an_edited_segment_begins_is_known_for_as_long_as_the_segment_is() -
     for version, readings in ((old, 1), (new, 100)):
         for _ in range(readings):
             memo = memory.of("f")
-            memo.recall_all(b"", [version], bytes)
+            memo.recall_all(b"", [version], list)
     assert memo.begun() == {new[:BEGINNING]: (len(new), hash(new))}
     for _ in range(100):
         memo = memory.of("f")
@@ -246,9 +246,13 @@ def test_how_an_edited_segment_begins_is_known_for_as_long_as_the_segment_is() -
 
 def test_segments_that_depend_on_something_else_are_not_the_same() -> None:
     memo = Memory(10_000, "1").of("f")
-    assert memo.recall_all(b"a", [b"s", b"t", b"s"], lambda segment: b"a" + segment) == [b"as", b"at", b"as"]
-    assert memo.recall_all(b"b", [b"s"], lambda segment: b"b" + segment) == [b"bs"]
-    assert memo.recall_all(b"a", [b"s"], lambda _: b"new") == [b"as"]
+    assert memo.recall_all(b"a", [b"s", b"t", b"s"], partial(map_with, b"a")) == [b"as", b"at", b"as"]
+    assert memo.recall_all(b"b", [b"s"], partial(map_with, b"b")) == [b"bs"]
+    assert memo.recall_all(b"a", [b"s", b"u"], partial(map_with, b"new")) == [b"as", b"newu"]
+
+
+def map_with(prefix: bytes, segments: Sequence[bytes]) -> list[bytes]:
+    return [prefix + one for one in segments]
 
 
 def test_feeds_and_generations_share_nothing() -> None:

@@ -52,7 +52,9 @@ class Memo(Protocol):
         ``segment`` must hold everything that the result depends on.
         """
 
-    def recall_all(self, context: bytes, segments: Sequence[bytes], read: Callable[[bytes], T]) -> list[T]:
+    def recall_all(
+        self, context: bytes, segments: Sequence[bytes], read: Callable[[Sequence[bytes]], list[T]]
+    ) -> list[T]:
         """The same for all segments of a document; what their results depend on besides is in ``context``."""
 
     def begun(self) -> Begun:
@@ -65,8 +67,13 @@ class Forgetful:
     def recall(self, segment: bytes, read: Callable[[], T]) -> T:  # noqa: ARG002 - the port's signature
         return read()
 
-    def recall_all(self, context: bytes, segments: Sequence[bytes], read: Callable[[bytes], T]) -> list[T]:  # noqa: ARG002
-        return [read(segment) for segment in segments]
+    def recall_all(
+        self,
+        context: bytes,  # noqa: ARG002
+        segments: Sequence[bytes],
+        read: Callable[[Sequence[bytes]], list[T]],
+    ) -> list[T]:
+        return read(segments)
 
     def begun(self) -> Begun:
         return {}

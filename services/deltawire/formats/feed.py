@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar, NamedTuple
 
@@ -20,7 +20,7 @@ from deltawire.formats.assemble import as_entry, distinct, located, reading, sou
 from deltawire.formats.base import NeedsLenient, Raw
 from deltawire.formats.bounds import bounded
 from deltawire.formats.content import Content, from_html, from_text
-from deltawire.formats.feed_cut import cut
+from deltawire.formats.feed_cut import batched, cut
 from deltawire.formats.feed_parts import Channel, Item
 from deltawire.formats.hints import hints
 from deltawire.formats.urls import canonical_image, canonical_url
@@ -31,6 +31,8 @@ _PROLOG = re.compile(r"\s*(?:<\?(?:[^?]|\?(?!>)){0,2000}\?>\s*|<!--(?:[^-]|-(?!-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 MAX_TOMBSTONES = 1000
 MAX_FURTHER = 10
+_TOGETHER = 256 * 1024
+"""Bytes of items that are parsed at once; libxml2 refuses documents of more than 10 MB."""
 _URL_LIKE = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -105,11 +107,12 @@ class Feed:
         stated = "\0".join((base, channel.language or "", frame.version)).encode("utf-8", "surrogatepass")
         context = hashlib.blake2b(stated + b"\0" + parts.before, digest_size=16).digest()
 
-        def read(item: bytes) -> Canonical:
-            outline = feed_strict.outline(parts.before + item + parts.after, parser)
-            if len(outline.items) != 1:
-                raise NeedsLenient("an item is not balanced")
-            return _canonical(outline.item(outline.items[0]), channel, base)
+        def read(items: Sequence[bytes]) -> list[Canonical]:
+            return [
+                _canonical(item, channel, base)
+                for together in batched(items, _TOGETHER)
+                for item in feed_strict.items(together, parts.before, parts.after, parser)
+            ]
 
         return self._reading(raw, channel, raw.memo.recall_all(context, parts.items, read))
 

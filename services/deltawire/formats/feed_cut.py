@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from deltawire.formats.base import BEGINNING, Begun
@@ -71,6 +72,18 @@ def cut(body: bytes, begun: Begun) -> Cut | None:
         end = first + len(item)
     frame = b"".join([*parts, body[end:]])
     return Cut(frame, before, after, depth, runs, [item for _, item in found])
+
+
+def batched(items: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    """The items in their order, as many at a time as have so many bytes, but at least one."""
+    first = 0
+    while first < len(items):
+        last, total = first + 1, len(items[first])
+        while last < len(items) and total + len(items[last]) <= size:
+            total += len(items[last])
+            last += 1
+        yield items[first:last]
+        first = last
 
 
 def _items(body: bytes, at: int, name: bytes, begun: Begun) -> list[tuple[int, bytes]] | None:

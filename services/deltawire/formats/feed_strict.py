@@ -7,6 +7,7 @@ its limits on depth and size in force (``huge_tree`` off).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lxml import etree
@@ -24,6 +25,9 @@ _PROLOG = re.compile(
 )
 _ROOT = re.compile(rb"<(?:\w{1,20}:)?(?:rss|RDF|feed)(?=[\s>/])")
 _C1 = re.compile(rb"\xc2[\x80-\x84\x86-\x9f]")
+# It may stand wherever an item may, and says nothing about one.
+_BETWEEN = b"<image/>"
+_BETWEEN_NAME = "image"
 _LONGEST_PROLOG = 64 * 1024
 _FURTHER = ("next", "prev-archive")
 
@@ -151,6 +155,28 @@ def outline(body: bytes, reader: etree.XMLParser) -> Outline:
         raise NeedsLenient("the feed says nothing")
     limited(len(items))
     return Outline(_channel(head, holder, version), version, items, names)
+
+
+def items(pieces: Sequence[bytes], before: bytes, after: bytes, reader: etree.XMLParser) -> list[Item]:
+    """Read items as each is between ``before`` and ``after``; several in one document, which is what parsing costs.
+
+    The elements put between them prove that none reaches into another: they stand beside the items, each between two.
+
+    Raises:
+        NeedsLenient: one is no single item, or cannot be read.
+    """
+    document = before + _BETWEEN.join(pieces) + after
+    together = outline(document, reader)
+    apart = document.count(_BETWEEN) == len(pieces) - 1 and all(
+        (other := placed.element.getnext()) is not None and together.names.of(other) == _BETWEEN_NAME
+        for placed in together.items[:-1]
+    )
+    if len(together.items) == len(pieces) and apart:
+        # What a prefix stands for is each item's own.
+        return [together._replace(names=Names()).item(placed) for placed in together.items]
+    if len(pieces) == 1:
+        raise NeedsLenient("an item is not balanced")
+    return [item for piece in pieces for item in items([piece], before, after, reader)]
 
 
 def limited(items: int) -> None:

@@ -179,17 +179,18 @@ class _OfOneFeed:
         digest = hashlib.sha256(self._key + segment).digest()[:_DIGEST]
         return self._memory.recall(self._key, digest, read)
 
-    def recall_all(self, context: bytes, segments: Sequence[bytes], read: Callable[[bytes], T]) -> list[T]:
+    def recall_all(
+        self, context: bytes, segments: Sequence[bytes], read: Callable[[Sequence[bytes]], list[T]]
+    ) -> list[T]:
         digests = [(context, hash(one)) for one in segments]
         found = self._memory.find(self._key, digests)
+        missed = {digest: one for digest, one, known in zip(digests, segments, found, strict=True) if known is None}
         new: dict[Digest, T] = {}
-        values: list[T] = []
-        for one, digest, known in zip(segments, digests, found, strict=True):
-            if known is None and digest not in new:
-                new[digest] = read(one)
-                self._memory.keep(self._key, digest, new[digest], one)
-            values.append(new[digest] if known is None else known[0])
-        return values
+        if missed:
+            for (digest, one), value in zip(missed.items(), read([*missed.values()]), strict=True):
+                new[digest] = value
+                self._memory.keep(self._key, digest, value, one)
+        return [new[digest] if known is None else known[0] for digest, known in zip(digests, found, strict=True)]
 
     def begun(self) -> Begun:
         return self._memory.begun(self._key)
@@ -202,9 +203,13 @@ def recalled(memo: Memo, context: str, value: object, read: Callable[[], T]) -> 
 
 def weight(value: object) -> int:
     """The bytes that a value of texts, tuples and structs takes; what Python shares anyway counts all the same."""
-    size = sys.getsizeof(value)
-    if isinstance(value, tuple | list):
-        return size + sum(map(weight, value))
-    if isinstance(value, msgspec.Struct):
-        return size + sum(weight(getattr(value, name)) for name in value.__struct_fields__)
+    size = 0
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        size += sys.getsizeof(one)
+        if isinstance(one, tuple | list):
+            pending += one
+        elif isinstance(one, msgspec.Struct):
+            pending += msgspec.structs.astuple(one)
     return size
