@@ -35,6 +35,11 @@ LONGEST_GAP = 60.0
 CALM = 300.0
 """Seconds without a refusal that take one doubling of the pause back."""
 
+LONGEST_KNOWN = 512
+"""Characters of the URLs of which it is remembered what was found out by taking them apart. Sites bring new ones with
+each redirect and each document: of 8,000 characters they would fill hundreds of megabytes.
+"""
+
 _FIRST_GAP = 0.5
 _MOST_STRIKES = 10
 
@@ -214,9 +219,13 @@ class Gates:
         return host
 
 
-@lru_cache(32_768)
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
+    return _site(url) if len(url) <= LONGEST_KNOWN else _site.__wrapped__(url)
+
+
+@lru_cache(32_768)
+def _site(url: str) -> str:
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower() or url
     except ValueError:
