@@ -4,9 +4,9 @@
 
 The origin, a process beside it on the same cores, is asked for each feed every 30 seconds. Each feed changes at a time
 of its own (one entry new, one edited), every ten minutes on average, and answers 304 between. The time that is measured
-begins when every feed was read once; they start as fast as the process can read them. At the end the feeds stand still, and the events in the
-log are compared with what the origin showed. The status is 1 if one is wrong or missing, if a feed was left alone for
-two intervals, or if memory grew by more than a tenth in the second half.
+begins when every feed was read once; they start as fast as the process can read them. At the end the feeds stand
+still, and the events in the log are compared with what the origin showed. The status is 1 if one is wrong or missing,
+if a feed was left alone for two intervals, or if memory grew by more than a tenth in the second half.
 """
 
 from __future__ import annotations

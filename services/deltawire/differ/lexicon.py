@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 
 def words(text: str) -> frozenset[str]:
@@ -173,7 +174,7 @@ _PHRASES = {
     ("members", "of", "parliament"): "mps",
     ("can", "not"): "cannot",
 }
-_PHRASE_OPENERS = {first for first, *_ in _PHRASES}
+PHRASE_OPENERS = frozenset(first for first, *_ in _PHRASES)
 LONGEST_PHRASE = 3
 _SAME = {
     "centre": "center",
@@ -210,6 +211,8 @@ _SAME = {
     "ok": "okay",
     "usa": "us",
 }
+_SPELT = 4096
+"""Words whose spelling is remembered: a few thousand are most of any text."""
 _VARIED = re.compile(r"our|[iy]s|ll")
 _OUR = re.compile(r"(?<=[a-z]{3})our(?=$|s$|ed$|ing$|ite|able|ful|hood)|(?<=lab|hon|col|hum|rum|arm)our")
 _ISE = re.compile(r"(?<=[a-z]{4})([iy])s(?=e$|ed$|es$|er$|ers$|ing$|ation$|ations$)")
@@ -218,7 +221,7 @@ _LL = re.compile(r"(?<=[a-z]{4})ll(?=ed$|ing$|er$|ers$|or$|ors$)")
 
 def phrase(words: list[str], at: int) -> tuple[str, int] | None:
     """What the words at a place are written short: "prime minister" is "pm"; and how many words it takes."""
-    if at >= len(words) or words[at] not in _PHRASE_OPENERS:
+    if at >= len(words) or words[at] not in PHRASE_OPENERS:
         return None
     for length in range(LONGEST_PHRASE, 1, -1):
         short = _PHRASES.get(tuple(words[at : at + length]))
@@ -227,6 +230,7 @@ def phrase(words: list[str], at: int) -> tuple[str, int] | None:
     return None
 
 
+@lru_cache(_SPELT)
 def spelling(word: str) -> str:
     """One form for the British and the American spelling of a word, without accents. For comparison only."""
     if not word.isascii():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -53,10 +53,14 @@ def _encoded(value: msgspec.Struct | None) -> bytes | None:
 
 
 class Recalled(msgspec.Struct, frozen=True):
-    """What is known of one feed; a null ``state``: nothing. ``size`` is in bytes, encoded, as it was committed."""
+    """What is known of one feed; a null ``state``: nothing.
+
+    ``sizes`` are the bytes of its records, encoded, by key, and ``size`` is their sum.
+    """
 
     state: FeedState | None
     entries: dict[str, Known]
+    sizes: dict[str, int]
     size: int
 
 
@@ -131,29 +135,25 @@ class Memory:
         try:
             value = self._shelf.get(feed_id)
             state = None if value is None else _states.decode(value)
-            size = len(value or b"")
+            sizes = {key: len(value or b"")}
             entries: dict[str, Known] = {}
             for key, value in self._shelf.under(feed_id):
                 entries[key.partition("/")[2]] = _known.decode(value)
-                size += len(value)
+                sizes[key] = len(value)
         except msgspec.DecodeError as error:
             raise LogError(
                 f"the differ's memory of {key} cannot be read ({error}): the differ stands still before the next look "
                 "at this feed; run the version of deltawire that wrote it"
             ) from error
-        recalled = Recalled(state, entries, size)
+        recalled = Recalled(state, entries, sizes, sum(sizes.values()))
         self._hot.keep(self, feed_id, recalled)
         return recalled
 
     def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
         """These records were committed; ``feeds`` are what they amount to."""
-        grown: Counter[str] = Counter()
-        for key, value in records.items():
-            grown[key.partition("/")[0]] += len(value or b"") - self._shelf.size(key)
         self._shelf.put(records)
         for feed_id, recalled in feeds.items():
-            size = recalled.size + grown[feed_id]
-            self._hot.keep(self, feed_id, msgspec.structs.replace(recalled, size=size))
+            self._hot.keep(self, feed_id, recalled)
         self.position = position
 
     def close(self) -> None:
@@ -180,6 +180,7 @@ class Batch:
         self._wholes: dict[str, EntryRecord | None] = {}
         self.skips = Skips(topics, "differ")
         self.events: list[tuple[Event, datetime]] = []
+        self._values: list[bytes] = []
         self.reasons: list[str] = []
 
     def add_all(self, records: Sequence[Record], now: datetime) -> int:
@@ -220,21 +221,27 @@ class Batch:
         emission = emit(recalled.state, outcome, look, self._source)
         self._take(look.feed.id, recalled, emission)
         self.events += [(event, look.began_at) for event in emission.events]
+        self._values += emission.values
         self.reasons += [note.reason for note in outcome.notes]
 
     def _take(self, feed_id: str, before: Recalled, emission: Emission) -> None:
+        changed: dict[str, bytes | None] = {}
         if emission.state != before.state:
-            self._changed[feed_id] = _encoded(emission.state)
+            changed[feed_id] = _encoded(emission.state)
         # What is committed must not change with it.
         known = dict(before.entries) if emission.entries else before.entries
         for entry_id, memory in emission.entries.items():
-            self._changed[f"{feed_id}/{entry_id}"] = _encoded(memory)
+            changed[f"{feed_id}/{entry_id}"] = _encoded(memory)
             if memory is None:
                 known.pop(entry_id, None)
                 self._wholes[entry_records.record_key(feed_id, entry_id)] = None
             else:
                 known[entry_id] = memory
-        self._feeds[feed_id] = Recalled(emission.state, known, before.size)
+        sizes = before.sizes | {key: len(value) for key, value in changed.items() if value is not None}
+        for gone in [key for key, value in changed.items() if value is None]:
+            sizes.pop(gone, None)
+        self._feeds[feed_id] = Recalled(emission.state, known, sizes, sum(sizes.values()))
+        self._changed |= changed
         for event in emission.wholes:
             if isinstance(event.data, EntryData):
                 self._wholes[entry_records.record_key(feed_id, event.subject)] = EntryRecord(
@@ -251,8 +258,8 @@ class Batch:
         """Everything the batch writes, events first."""
         topics = self._topics
         out = [
-            Outgoing(topic=topics.events, key=event.partitionkey, value=event.value(), headers=event.headers())
-            for event, _ in self.events
+            Outgoing(topic=topics.events, key=event.partitionkey, value=value, headers=event.headers())
+            for (event, _), value in zip(self.events, self._values, strict=True)
         ]
         out += [
             Outgoing(

@@ -39,13 +39,14 @@ _PLAIN = str.maketrans(
 )
 _VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅓⅔])")
 _JOINED = re.compile(r"(?<=[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af])(?=\d)|(?<=\d)(?=[\u3040-\u9fff\uac00-\ud7af])")
-_INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
+_INITIALS = re.compile(r"[A-Z](?<!\w[A-Z])\.(?:[A-Z]\.)+")
 _TOKEN = re.compile(
-    r"(?P<clock>(?<![\w.,])\d{1,2}(?:[.:]\d\d)? ?[ap]\.?m\b|(?<![\w.,])\d{1,2}[:h]\d\d(?::\d\d)?(?!\w))"
+    r"(?P<word>[^\W\d_]\w*(?:'\w+)*)"
+    r"|(?P<clock>(?<![\w.,])\d{1,2}(?:[.:]\d\d)? ?[ap]\.?m\b|(?<![\w.,])\d{1,2}[:h]\d\d(?::\d\d)?(?!\w))"
     r"|(?P<iso>(?<!\w)\d{4}-\d\d-\d\d(?!\w))"
     r"|(?P<pair>(?<![\w-])\d+[-/]\d+(?:/\d+)?(?![\w-]))"
-    r"|(?P<number>(?<![\w.])\d{1,3}(?:([ ,.'])\d{3})(?:\5\d{3})*(?:[.,]\d{1,2})?(?!\w*\d)|\d+(?:[.,]\d+)?)"
-    r"|(?P<word>[^\W\d_]\w*(?:'\w+)*)|(?P<sign>[$£€¥₹%°])"
+    r"|(?P<number>(?<![\w.])\d{1,3}(?:(?P<gap>[ ,.'])\d{3})(?:(?P=gap)\d{3})*(?:[.,]\d{1,2})?(?!\w*\d)|\d+(?:[.,]\d+)?)"
+    r"|(?P<sign>[$£€¥₹%°])"
 )
 _HALF_DAY = re.compile(r"\d+(?:[.:](\d\d))? ?([ap])")
 _SENTENCE = re.compile(r"[.!?:\n\"•-]\s*\Z")
@@ -76,6 +77,12 @@ _CONTRACTED = {"'ll": "will", "'ve": "have", "'re": "are", "'d": "would", "'m": 
 _IS = lexicon.words("it he she that there what who where here")
 _ELIDED = re.compile(r"(?:l|d|j|s|c|qu|n|m|t)'(?=\w{2})", re.IGNORECASE)
 _TITLE_CASE = 0.8
+_TELLING = _FIGURE_OPENERS.union(
+    *(lexicon.MONTHS_ABROAD, lexicon.WEEKDAYS, lexicon.RELATIVE_DAYS, ("noon", "midnight"), map(str.casefold, ZONES)),
+    *(lexicon.PHRASE_OPENERS, lexicon.NEGATIONS, lexicon.MODALS, lexicon.OUTCOMES, lexicon.SPEECH),
+    *(lexicon.HONORIFICS, lexicon.ROLES, ("pm", "longer")),
+)
+"""Words that may be more than a word though they begin with a small letter: of most nothing else need be asked."""
 
 
 def plain(text: str) -> str:
@@ -104,7 +111,7 @@ def _tokens(text: str) -> list[_Token]:
     for match in _TOKEN.finditer(text):
         before, raw = text[end : match.start()], match[0]
         end = match.end()
-        if match["word"] is None:
+        if match.lastgroup != "word" or "'" not in raw:
             tokens.append(_Token(raw, raw.casefold(), not before, before))
             continue
         for part in filter(None, _split(raw)):
@@ -115,8 +122,6 @@ def _tokens(text: str) -> list[_Token]:
 
 def _split(word: str) -> list[str]:
     """A word without what is joined to it by an apostrophe: "didn't" is "did not", "Hale's" is "Hale"."""
-    if "'" not in word:
-        return [word]
     lower = word.casefold()
     if lower in ("can't", "cannot"):
         return ["cannot"]
@@ -148,7 +153,12 @@ class _Reader:
     def read(self) -> list[Item]:
         at = 0
         while at < len(self._tokens):
-            at = self._date(at) or self._figure(at) or self._word(at)
+            raw, word, _, _ = self._tokens[at]
+            if raw[0].islower() and word not in _TELLING:
+                self._items.append(Item("word", lexicon.spelling(word), word))
+                at += 1
+            else:
+                at = self._date(at) or self._figure(at) or self._word(at)
         return self._items
 
     def _add(self, kind: Kind, key: str, start: int, end: int) -> int:
