@@ -102,6 +102,13 @@ async def test_the_budget_holds_over_all_hosts_and_the_rate_for_each() -> None:
     assert max(one_host) >= 0.11
 
 
+async def test_those_whom_a_redirect_leads_to_a_host_count_as_those_that_ask_it() -> None:
+    site, loop = gates(per_host_rate=100), asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(starts(site, [A] * 6), *(site.pass_by(B) for _ in range(6)))
+    assert loop.time() - began >= 0.11
+
+
 async def test_a_slow_host_uses_up_nobody_elses_budget() -> None:
     site = gates(max_requests_per_second=1000, per_host_rate=0.05)
     slow = asyncio.create_task(starts(site, [A, B]))

@@ -23,6 +23,7 @@ from deltawire.poller import exchange, headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.deadline import deadline
 from deltawire.poller.exchange import Answer, Target
+from deltawire.poller.hosts import LONGEST_KNOWN
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 
 MAX_REDIRECTS = 5
@@ -294,11 +295,15 @@ def _plain(url: str) -> str:
 
 
 def _shown(url: str, values: Mapping[str, str]) -> str:
-    return variables.conceal(url, values) if values else _plain(url)
+    return variables.conceal(url, values) if values or len(url) > LONGEST_KNOWN else _plain(url)
+
+
+def _host(url: str) -> str:
+    return _named(url) if len(url) <= LONGEST_KNOWN else _named.__wrapped__(url)
 
 
 @lru_cache(_ADDRESSES)
-def _host(url: str) -> str:
+def _named(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"
     except ValueError:

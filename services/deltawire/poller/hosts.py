@@ -36,6 +36,11 @@ LONGEST_GAP = 60.0
 CALM = 300.0
 """Seconds without a refusal that take one doubling of the pause back."""
 
+LONGEST_KNOWN = 512
+"""Characters of the URLs of which it is remembered what was found out by taking them apart. Sites bring new ones with
+each redirect and each document: of 8,000 characters they would fill hundreds of megabytes.
+"""
+
 _FIRST_GAP = 0.5
 _MOST_STRIKES = 10
 
@@ -208,6 +213,17 @@ class Gates:
             host.users -= 1
             raise
 
+    async def pass_by(self, url: str) -> None:
+        """Wait for the turn of a host to which a redirect will lead: it sees its requests, not where they come from."""
+        host = self._host(url)
+        host.users += 1
+        try:
+            now = asyncio.get_running_loop().time()
+            if (start := self._turn(host, now)) > now:
+                await asyncio.sleep(start - now)
+        finally:
+            host.users -= 1
+
     def leave(self, host: _Host, slot: _Slot) -> None:
         self._places.leave(slot)
         self._open.leave()
@@ -266,9 +282,18 @@ class Gates:
         return host
 
 
-@lru_cache(32_768)
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
+    return _site(url) if len(url) <= LONGEST_KNOWN else _site.__wrapped__(url)
+
+
+def elsewhere(asked: str, answered: str | None) -> str | None:
+    """The URL that answered, if another host did than the one asked."""
+    return answered if answered is not None and host_of(answered) != host_of(asked) else None
+
+
+@lru_cache(32_768)
+def _site(url: str) -> str:
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower() or url
     except ValueError:
