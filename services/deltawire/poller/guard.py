@@ -50,6 +50,7 @@ class Guard:
         self._threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read")
         self._memory = Memory(MEMORY_BYTES, self._readers)
         self._told = (0, 0)
+        self._in_threads = 0
         self.workers = Pool(bounds=bounds)
         self._suspects: set[str] = set()
 
@@ -84,11 +85,20 @@ class Guard:
                 return self._read(remembering, format_)
             telemetry.readings.labels("thread").inc()
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._read, remembering, format_)
+            self._in_threads += 1
+            try:
+                return await loop.run_in_executor(self._threads, self._read, remembering, format_)
+            finally:
+                self._in_threads -= 1
         except NeedsLenient:
             return await self._read_apart(raw, format_, feed)
         finally:
             self._tell()
+
+    @property
+    def waiting(self) -> int:
+        """Documents that wait for a thread."""
+        return max(0, self._in_threads - READ_THREADS)
 
     def _read(self, raw: Raw, format_: str) -> Readout:
         try:

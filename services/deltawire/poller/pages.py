@@ -172,7 +172,7 @@ class _Asking:
             async with poller.gates.slot(place):
                 outcome = await fetch(poller.session, poller.config.fetch, place, clock=poller.clock)
         if isinstance(outcome, Failure):
-            poller.slow_down(outcome)
+            poller.gates.heed(outcome, poller.clock())
             self.refused = outcome.status in (429, 503)
             return outcome.cause
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=self._fetched_at)
