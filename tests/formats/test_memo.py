@@ -243,6 +243,18 @@ def test_items_are_parsed_together_up_to_a_size(sizes: tuple[int, ...], together
     assert tuple(map(len, batches)) == together
 
 
+def test_items_that_reach_into_each_other_are_not_remembered_one_for_another() -> None:
+    hiding, hidden = "<item><guid>1</guid><!-- </item>", "<item> --></item>"
+    two = "<item><guid>2</guid><!-- <![CDATA[ --></item><item><guid>3</guid><!-- ]]> --></item>"
+    memo = Memory(1 << 20, "1").of("f")
+    for items, count in ((hiding + hidden + two, 3), (two, 2)):
+        document = rss([]).replace("</channel>", f"{items}</channel>")
+        reading = outcome(document, memo)
+        assert isinstance(reading, Reading)
+        assert len(reading.entries) == count
+        assert reading == outcome(document, Forgetful())
+
+
 def test_prefixes_of_one_item_are_not_those_of_the_next() -> None:
     items = [
         f"<item xmlns:{prefix}='urn:unknown'><guid>{prefix}</guid><{prefix}:creator>Ada</{prefix}:creator></item>"
