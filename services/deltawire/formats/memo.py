@@ -1,7 +1,7 @@
 """What raw segments were read as, remembered across looks, so that the cost of a look follows what changed.
 
 All feeds share one memory with a budget in bytes, because bounding each of ten thousand feeds by itself would bound
-nothing: a feed of 50 entries of 2 KB takes about 250 KB. Looks that find nothing new never ask, so what is asked for
+nothing: a feed of 50 entries of 2 KB takes about 280 KB. Looks that find nothing new never ask, so what is asked for
 is what feeds that change hold. Feeds are told apart by their digests, so that none sees what another one's document
 was read as; the segments of one by Python's own hash, which costs a third: 64 bits of SipHash with a key of the
 process's own, so that nobody can look for two that share one, and of a thousand two do by chance once in 10**13
