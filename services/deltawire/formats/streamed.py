@@ -250,7 +250,7 @@ def attribute(value: str) -> str:
 
 def _one_spaced(markup: str) -> str:
     """The markup with one space wherever it had white space."""
-    if not markup.isprintable() or "  " in markup:
+    if not texts.is_printable(markup) or "  " in markup:
         if texts.clean(markup) != markup or "\ue000" in markup:
             raise Unusual
         markup = " ".join(markup.split())

@@ -112,6 +112,7 @@ _LONGEST = 100
 _YEARS = range(1980, 2200)
 
 
+@lru_cache(maxsize=256)
 def country_of(url: str, language: str | None = None) -> str | None:
     """The country that a source is of, as far as it changes what zone names mean: by its host, then by its language.
 
