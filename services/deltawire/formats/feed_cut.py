@@ -23,8 +23,7 @@ class Cut(NamedTuple):
     """``frame`` is the document with an empty element in place of each of the ``runs`` of items.
 
     Items between which nothing stands are a run. An item between ``before`` and ``after`` is a document of its own,
-    which reads as it does where it was cut out.
-    ``depth`` is how many ancestors it has there.
+    which reads as it does where it was cut out. ``depth`` is how many ancestors it has there.
     """
 
     frame: bytes
