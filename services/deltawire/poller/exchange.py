@@ -84,15 +84,7 @@ async def get(
     while True:
         connection = await connector.connect(asked.door, [], _WITHIN)
         try:
-            protocol, transport = connection.protocol, connection.transport
-            assert protocol is not None
-            assert transport is not None
-            protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=bufsize)
-            transport.write(head)
-            message, content = await protocol.read()
-            # 101 is no interim answer: what follows it is not HTTP (RFC 9110, 15.2).
-            while 100 <= message.code < 200 and message.code != 101:
-                message, content = await protocol.read()
+            return await _exchange(connection, head, bufsize)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             connection.close()
             if not again:
@@ -104,8 +96,19 @@ async def get(
         except BaseException:
             connection.close()
             raise
-        else:
-            return Answer(message.code, message.headers, content, connection)
+
+
+async def _exchange(connection: Connection, head: bytes, bufsize: int) -> Answer:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:  # it was lost as soon as it was made
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=bufsize)
+    transport.write(head)
+    message, content = await protocol.read()
+    # 101 is no interim answer: what follows it is not HTTP (RFC 9110, 15.2).
+    while 100 <= message.code < 200 and message.code != 101:
+        message, content = await protocol.read()
+    return Answer(message.code, message.headers, content, connection)
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> str:
