@@ -182,7 +182,7 @@ async def _body(response: Answer, max_bytes: int, host: str, cut: bool) -> tuple
     digest = hashlib.sha256()
     try:
         decode = decoder(", ".join(encodings) or None)
-        async for chunk in response.content.iter_chunked(CHUNK):
+        async for chunk in response.content.iter_any():
             for piece in decode.feed(chunk):
                 size += len(piece)
                 pieces.append(piece)
