@@ -74,7 +74,8 @@ class EntryPass:
         ``covers`` says which entries the document should show. ``reparsed``: the last look was read by another reader.
         """
         self._verdict = verdict
-        edited = sum((k := self._known.get(e.id)) is not None and not same_texts(k.entry, e) for e in shown)
+        met = [(k, e) for e in shown if (k := self._known.get(e.id)) is not None and k.entry is not e]
+        edited = sum(not same_texts(k.entry, e) for k, e in met)
         self._cells = words.MATRIX_LIMIT * DIFFS // max(DIFFS, edited * len(TEXTS))
         for entry in reversed(shown):
             known = self._known.get(entry.id)
@@ -136,7 +137,9 @@ class EntryPass:
             self._note(None, "tombstone-unknown", f"{len(new)} withdrawals of entries that were never seen: {new[0]!r}")
         self._unstated = reading.unstated
         shown = unstated.dated(self._known, matching.entries)
-        return self._sifted(reading, tuple(self._completed(entry, reading.unstated) for entry in shown))
+        if reading.unstated:
+            shown = tuple(self._completed(entry, reading.unstated) for entry in shown)
+        return self._sifted(reading, shown)
 
     def _sifted(self, reading: Reading, shown: Sequence[Entry]) -> tuple[Entry, ...]:
         """The entries without the noise that was learned. What they show of it is remembered of refused copies too."""
@@ -301,7 +304,10 @@ class EntryPass:
 
         What a ``delta`` does not show stays present for ever: there the oldest go.
         """
-        surplus = len(self._known.keys() | self.memory.keys()) - self._policy.max_entries
+        most = self._policy.max_entries
+        if len(self._known) + len(self.memory) <= most:
+            return
+        surplus = len(self._known.keys() | self.memory.keys()) - most
         if surplus <= 0:
             return
         merged = {**self._known, **{i: k for i, k in self.memory.items() if k is not None}}

@@ -6,6 +6,7 @@ import hashlib
 from html import escape
 
 import msgspec
+import orjson
 
 from deltawire.differ.state import (
     NOTES_PER_ENTRY,
@@ -36,12 +37,16 @@ LIST_LIMIT = 100
 
 
 class Emission(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision ready to be committed. ``wholes`` are the entry events before they were cut."""
+    """A decision ready to be committed.
+
+    ``values`` are the events' encoded data, ``wholes`` the entry events before they were cut.
+    """
 
     state: FeedState | None
     entries: dict[str, Known | None]
-    events: tuple[Event, ...]
-    wholes: tuple[Event, ...]
+    events: tuple[Event, ...] = ()
+    values: tuple[bytes, ...] = ()
+    wholes: tuple[Event, ...] = ()
 
 
 def emit(before: FeedState | None, outcome: Outcome, look: Observation, source: str) -> Emission:
@@ -51,11 +56,12 @@ def emit(before: FeedState | None, outcome: Outcome, look: Observation, source: 
     """
     state = outcome.state or before
     if state is None:
-        return Emission(state=None, entries=dict(outcome.entries), events=(), wholes=())
+        return Emission(state=None, entries=dict(outcome.entries))
     title = state.meta.title if state.meta else None
     info = FeedInfo(id=look.feed.id, url=look.feed.url, title=title, tags=look.feed.tags, series=look.feed.series)
     entries = dict(outcome.entries)
     events: list[Event] = []
+    values: list[bytes] = []
     wholes: list[Event] = []
     notes = list(outcome.notes)
     for number, change in enumerate(outcome.changes, start=state.sequence + 1):
@@ -85,7 +91,9 @@ def emit(before: FeedState | None, outcome: Outcome, look: Observation, source: 
             traceparent=f"00-{look.poll_id}-{_span(event_id)}-01",
             data=data,
         )
-        events.append(fit(event))
+        fitting, value = fit(event)
+        events.append(fitting)
+        values.append(value)
         note = _event_note(event, change, look)
         notes.append(note)
         if isinstance(change, EntryChange):
@@ -96,7 +104,7 @@ def emit(before: FeedState | None, outcome: Outcome, look: Observation, source: 
     if after is not None:
         kept = (*after.notes, *notes)[-NOTES_PER_FEED:]
         after = replace(after, sequence=after.sequence + len(events), notes=kept)
-    return Emission(state=after, entries=entries, events=tuple(events), wholes=tuple(wholes))
+    return Emission(state=after, entries=entries, events=tuple(events), values=tuple(values), wholes=tuple(wholes))
 
 
 def _entry_data(change: EntryChange, info: FeedInfo, look: Observation, state: FeedState) -> EntryData:
@@ -152,21 +160,20 @@ def _event_note(event: Event, change: EntryChange | FeedChange, look: Observatio
     )
 
 
-def size(event: Event) -> int:
-    """Bytes of the event in structured mode, which is never smaller than in binary mode."""
-    return len(event.structured())
+def fit(event: Event) -> tuple[Event, bytes]:
+    """The event, its long texts cut as far as the limit asks for, and its value.
 
-
-def fit(event: Event) -> Event:
-    """The event, its long texts cut as far as the limit asks for."""
-    if size(event) <= EVENT_LIMIT:
-        return event
+    What is limited is its size in structured mode, which is never smaller than in binary mode.
+    """
+    rest = len(orjson.dumps(event.attributes())) + len(',"data":')
+    value = event.value()
     budget = 32 * 1024
-    while True:
+    cut = event
+    while len(value) + rest > EVENT_LIMIT and budget >= 32:
         cut = replace(event, data=_cut(event.data, budget))
-        if size(cut) <= EVENT_LIMIT or budget < 64:
-            return cut
+        value = cut.value()
         budget //= 2
+    return cut, value
 
 
 def _cut(data: EntryData | FeedData, budget: int) -> EntryData | FeedData:

@@ -86,6 +86,12 @@ _CORRECTION = re.compile(
     r"|\buna versión anterior\b",
     re.IGNORECASE,
 )
+_CORRECTING = (
+    *("correc", "clarif", "korrektur", "berichtigung", "rectific", "errores", "version", "früher", "anterior"),
+    *("earlier", "initial", "original", "previous", "wrongly", "mistakenly", "amended", "retracted", "withdrawn"),
+    *("deleted", "apolog", "sorry"),
+)
+"""Stems of which each correction has one: looking for them takes a tenth of the time."""
 _INFLECTED = frozenset(("", "s", "es", "d", "ed", "r", "er", "n", "en", "y", "ly", "ing", "e", "ies", "st"))
 _REVERSING = ("un", "in", "im", "il", "ir", "dis", "non", "mis")
 _NOTHING = Vocabulary()
@@ -233,7 +239,7 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
     if len(place.old) + len(place.new) > LONGEST_PLACE:
         return "rewritten"
     old_text, new_text = statements.plain(place.old), statements.plain(place.new)
-    if len(_CORRECTION.findall(old_text)) != len(_CORRECTION.findall(new_text)):
+    if _corrections(old_text) != _corrections(new_text):
         return "correction"
     old, new = statements.read(old_text), statements.read(new_text)
     runs = _runs(old.items, new.items)
@@ -263,6 +269,11 @@ def _of_place(place: _Place, vocabulary: Vocabulary, entry_id: str) -> Rule:
     if any(_statement(run, sentences) for run in runs):
         return "statement"
     return "spelling" if all(_same(run, vocabulary, entry_id) for run in runs) else "wording"
+
+
+def _corrections(text: str) -> int:
+    folded = text.casefold()
+    return len(_CORRECTION.findall(text)) if any(stem in folded for stem in _CORRECTING) else 0
 
 
 def _runs(old: list[Item], new: list[Item]) -> list[_Run]:

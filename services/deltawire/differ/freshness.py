@@ -57,7 +57,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def newest(entries: Sequence[Entry]) -> datetime | None:
     """The latest publication or modification time in a document."""
-    return max((t for e in entries for t in (e.published_at, e.updated_at) if t), default=None)
+    times = [*(e.published_at for e in entries), *(e.updated_at for e in entries)]
+    return max(filter(None, times), default=None)
 
 
 @lru_cache(_VERSIONS)
@@ -86,11 +87,12 @@ def reverts(known: Known, entry: Entry) -> Literal["dated", "plain"] | None:
     """Whether a version of an entry is one from before the accepted one: by its own time, or known from then."""
     if entry in (known.entry, known.shown):
         return None
-    shown = version(entry)
-    if shown == version(known.entry):
+    told = entry.updated_at if known.entry.updated_at not in (None, entry.updated_at) else None
+    if not (told or known.past) or compare.alike(known.entry, entry):
         return None
-    if known.entry.updated_at != entry.updated_at and known.entry.updated_at and entry.updated_at:
-        return "dated" if entry.updated_at < _updated(known) else None
+    if told is not None:
+        return "dated" if told < _updated(known) else None
+    shown = version(entry)
     if shown[_HALF:] == version(known.entry)[_HALF:]:
         return "plain" if shown in known.past else None
     return "plain" if among(shown, known.past) else None
@@ -223,6 +225,7 @@ class _Case:
         self.back: list[str] = []
         self._places = {entry_id: place for place, entry_id in enumerate(state.order)}
         self._latest: _Rank = (0, _EVER, 0)
+        standing: list[Known] = []
         found: list[tuple[_Rank, str]] = []
         first = next((i for i, e in enumerate(shown) if e.id in known), 0)
         for place, entry in enumerate(shown):
@@ -236,13 +239,14 @@ class _Case:
                 self.changed = True
                 if among(version(entry), (version(k.entry), *k.past)):
                     found.append((self._turned(k), "a removed entry is shown"))
+            elif entry is k.entry and k.shown is None and k.status == "present":
+                standing.append(k)
             else:
                 found += self._met(k, entry)
         ids = {e.id for e in shown}
-        outside = (i for i, k in known.items() if k.status == "left" and i not in self._places)
-        for entry_id in (*state.order, *outside):
-            k = known.get(entry_id)
-            if k is None or k.status == "removed" or entry_id in ids:
+        left = {i: k for i, k in known.items() if k.status == "left" and i not in ids}
+        for entry_id in (*state.order, *(i for i in left if i not in self._places)):
+            if entry_id in ids or (k := known.get(entry_id)) is None or k.status == "removed":
                 continue
             if entry_id in withdrawn and WITHDRAWN not in k.past:
                 # Explicit, and never said before.
@@ -250,16 +254,21 @@ class _Case:
             elif entry_id in withdrawn or (k.status == "present" and covers(k.entry)):
                 self.changed = True
                 found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not shown"))
-        for entry_id, k in known.items():
-            if k.status == "left" and entry_id not in ids and covers(k.entry, left=True):
+        for entry_id, k in left.items():
+            if covers(k.entry, left=True):
                 self.changed = True
                 found.append((self._rank(k.born, k.entry.published_at, entry_id), "a newer entry is not back"))
-        now = facts(meta)
-        if state.meta is not None and now != facts(state.meta):
+        retold = state.meta is not None and meta != state.meta and facts(meta) != facts(state.meta)
+        if retold:
             self.changed = True
-            if now in state.past:
+            if facts(meta) in state.past:
                 found.append(((state.turned, _EVER, 0), "the blog's earlier title or state is shown"))
-        elif now not in state.past and state.turned > self._latest[0]:
+        if not found:
+            # When what stands came is asked only where something is from before.
+            return
+        for k in standing:
+            self._stood(k)
+        if not retold and facts(meta) not in state.past and state.turned > self._latest[0]:
             self._latest = (state.turned, _EVER, 0)
         self.back = list(dict.fromkeys(what for rank, what in found if rank > self._latest))
 
@@ -287,16 +296,19 @@ class _Case:
             if updated < before:
                 self.dated = self.changed = True
                 return [(self._turned(known), "an entry's modification time went back")]
-        if entry in (known.entry, known.shown) or version(entry) == version(known.entry):
-            # A version that came back says nothing of when: a copy from before it went shows it as well.
-            turned = self._turned(known)
-            if turned > self._latest and not (known.past and among(version(known.entry), known.past)):
-                self._latest = turned
+        if entry in (known.entry, known.shown) or compare.alike(known.entry, entry):
+            self._stood(known)
             return []
         self.changed = True
         if reverts(known, entry):
             return [(self._turned(known), "an entry's earlier version is shown")]
         return []
+
+    def _stood(self, known: Known) -> None:
+        # A version that came back says nothing of when: a copy from before it went shows it as well.
+        turned = self._turned(known)
+        if turned > self._latest and not (known.past and among(version(known.entry), known.past)):
+            self._latest = turned
 
     def _turned(self, known: Known) -> _Rank:
         return self._rank(known.turned, known.entry.updated_at or known.entry.published_at, known.entry.id)

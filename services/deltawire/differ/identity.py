@@ -16,7 +16,7 @@ import msgspec
 
 from deltawire.differ import source_ids
 from deltawire.differ.assignment import assign
-from deltawire.differ.compare import essence
+from deltawire.differ.compare import alike
 from deltawire.differ.likeness import Sketches, similarity
 from deltawire.differ.pairs import Pairs
 from deltawire.differ.state import Known, SourceIds
@@ -84,14 +84,16 @@ def match(
     keys = source_ids.Keys(known, entries, ids)
     found = _native(keys, known, entries)
     entries = list(entries)
+    pairs: list[tuple[Known, Entry]] = []
     for place, i in found.items():
-        entries[place] = _remembered(known[i], replace(entries[place], id=i))
-    pairs = [(known[i], entries[p]) for p, i in found.items()]
+        before, entry = known[i], replace(entries[place], id=i)
+        entries[place] = before.entry if before.entry == entry else entry
+        pairs.append((before, entries[place]))
     if not ids.positional and source_ids.shifted(pairs, known.values(), entries):
         ids = replace(ids, positional=True)
         keys = source_ids.Keys(known, entries, ids)
-        found = {}
-    kept = sum(source_ids.reworded(known[i].entry, entries[p]) for p, i in found.items())
+        found, pairs = {}, []
+    kept = sum(source_ids.reworded(k.entry, entry) for k, entry in pairs if k.entry is not entry)
     by_content, compared, steps = _by_content(known, entries, found, keys, ids, order, coverage)
     moved = [
         (old, new)
@@ -115,21 +117,20 @@ def match(
 
 
 def _native(keys: source_ids.Keys, known: Mapping[str, Known], entries: Sequence[Entry]) -> dict[int, str]:
-    return {
-        place: keys.of_known[key]
-        for place, key in enumerate(keys.of_shown)
-        if key is not None
-        and key in keys.of_known
-        and not _another(known[keys.of_known[key]], entries[place], repeating=bool(keys.repeated))
-    }
+    found: dict[int, str] = {}
+    for place, key in enumerate(keys.of_shown):
+        if key is None or (entry_id := keys.of_known.get(key)) is None:
+            continue
+        # Ids are given to another by a source that gives them to several, or once their entry was withdrawn.
+        doubtful = keys.repeated or known[entry_id].status == "removed"
+        if not (doubtful and _another(known[entry_id], entries[place])):
+            found[place] = entry_id
+    return found
 
 
-def _another(known: Known, entry: Entry, *, repeating: bool) -> bool:
-    """Whether the id was given to another entry: of another time and other words.
-
-    That is believed of the id of a withdrawn entry, and of a source that gives its ids to several (``repeating``).
-    """
-    if (known.status != "removed" and not repeating) or known.entry.published_at is None or entry.published_at is None:
+def _another(known: Known, entry: Entry) -> bool:
+    """Whether the id was given to another entry: of another time and other words."""
+    if known.entry.published_at is None or entry.published_at is None:
         return False
     if known.entry.published_at == entry.published_at:
         return False
@@ -176,7 +177,7 @@ def _addressed(entry: Entry, known: Known | None, *, moving: bool) -> Entry:
         # What is put back under another id and address is told with that address: an old copy would show the old one.
         return entry
     before = replace(entry, url=known.entry.url)
-    return before if moving or essence(before) == essence(known.entry) else entry
+    return before if moving or alike(before, known.entry) else entry
 
 
 def _by_content(

@@ -173,7 +173,7 @@ _PHRASES = {
     ("members", "of", "parliament"): "mps",
     ("can", "not"): "cannot",
 }
-_PHRASE_OPENERS = {first for first, *_ in _PHRASES}
+PHRASE_OPENERS = frozenset(first for first, *_ in _PHRASES)
 LONGEST_PHRASE = 3
 _SAME = {
     "centre": "center",
@@ -218,7 +218,7 @@ _LL = re.compile(r"(?<=[a-z]{4})ll(?=ed$|ing$|er$|ers$|or$|ors$)")
 
 def phrase(words: list[str], at: int) -> tuple[str, int] | None:
     """What the words at a place are written short: "prime minister" is "pm"; and how many words it takes."""
-    if at >= len(words) or words[at] not in _PHRASE_OPENERS:
+    if at >= len(words) or words[at] not in PHRASE_OPENERS:
         return None
     for length in range(LONGEST_PHRASE, 1, -1):
         short = _PHRASES.get(tuple(words[at : at + length]))

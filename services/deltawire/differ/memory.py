@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -19,6 +19,7 @@ import structlog
 from deltawire import entries as entry_records
 from deltawire.differ.decide import decide
 from deltawire.differ.emit import Emission, emit
+from deltawire.differ.readback import ReadBack
 from deltawire.differ.shelf import Shelf
 from deltawire.differ.state import FeedState, Known, Policy
 from deltawire.entries import EntryRecord
@@ -27,14 +28,16 @@ from deltawire.log.dead_letters import Skips
 from deltawire.log.port import Log, LogError, Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
 from deltawire.model import Observation
+from deltawire.observations import Absent, Amended, Source, Written, whole
 
 logger = structlog.get_logger()
 
 POSITION = "@position"
 """Key of the record of the state topic that holds a partition's input position; no feed id has an @."""
 
-HOT_BYTES = 64 * 1024 * 1024
-"""Encoded bytes of the feeds that a process keeps decoded, which takes about half as much again."""
+HOT_BYTES = 192 * 1024 * 1024
+"""Encoded bytes of the feeds that a process keeps decoded, which takes about half as much again: 500 busy feeds of 50
+entries of 2.5 kB. As they are read in turns, hardly any would be found again if they were a few too many."""
 
 BATCH_BYTES = 32 * 1024 * 1024
 """Encoded bytes of the feeds that are changed in one commit; the last of them may exceed it."""
@@ -42,7 +45,7 @@ BATCH_BYTES = 32 * 1024 * 1024
 RESTORE_BYTES = 1024 * 1024
 """What is put on the shelf at once."""
 
-_looks = msgspec.json.Decoder(Observation)
+_looks = msgspec.json.Decoder(Written)
 _states = msgspec.json.Decoder(FeedState)
 _known = msgspec.json.Decoder(Known)
 _position = msgspec.json.Decoder(int)
@@ -53,10 +56,14 @@ def _encoded(value: msgspec.Struct | None) -> bytes | None:
 
 
 class Recalled(msgspec.Struct, frozen=True):
-    """What is known of one feed; a null ``state``: nothing. ``size`` is in bytes, encoded, as it was committed."""
+    """What is known of one feed; a null ``state``: nothing.
+
+    ``sizes`` are the bytes of its records, encoded, by key, and ``size`` is their sum.
+    """
 
     state: FeedState | None
     entries: dict[str, Known]
+    sizes: dict[str, int]
     size: int
 
 
@@ -131,29 +138,25 @@ class Memory:
         try:
             value = self._shelf.get(feed_id)
             state = None if value is None else _states.decode(value)
-            size = len(value or b"")
+            sizes = {key: len(value or b"")}
             entries: dict[str, Known] = {}
             for key, value in self._shelf.under(feed_id):
                 entries[key.partition("/")[2]] = _known.decode(value)
-                size += len(value)
+                sizes[key] = len(value)
         except msgspec.DecodeError as error:
             raise LogError(
                 f"the differ's memory of {key} cannot be read ({error}): the differ stands still before the next look "
                 "at this feed; run the version of deltawire that wrote it"
             ) from error
-        recalled = Recalled(state, entries, size)
+        recalled = Recalled(state, entries, sizes, sum(sizes.values()))
         self._hot.keep(self, feed_id, recalled)
         return recalled
 
     def settle(self, records: Mapping[str, bytes | None], feeds: Mapping[str, Recalled], position: int) -> None:
         """These records were committed; ``feeds`` are what they amount to."""
-        grown: Counter[str] = Counter()
-        for key, value in records.items():
-            grown[key.partition("/")[0]] += len(value or b"") - self._shelf.size(key)
         self._shelf.put(records)
         for feed_id, recalled in feeds.items():
-            size = recalled.size + grown[feed_id]
-            self._hot.keep(self, feed_id, msgspec.structs.replace(recalled, size=size))
+            self._hot.keep(self, feed_id, recalled)
         self.position = position
 
     def close(self) -> None:
@@ -180,15 +183,25 @@ class Batch:
         self._wholes: dict[str, EntryRecord | None] = {}
         self.skips = Skips(topics, "differ")
         self.events: list[tuple[Event, datetime]] = []
+        self._values: list[bytes] = []
         self.reasons: list[str] = []
+        self.wanted: frozenset[Source] = frozenset()
+        """Earlier observations that the next look refers to: ``give`` them."""
+        self.lost = 0
+        """Looks that refer to what is no longer kept."""
+        self._given = ReadBack()
 
     def add_all(self, records: Sequence[Record], now: datetime) -> int:
-        """Take in looks until the batch is full, at least one; returns how many.
+        """Take in looks until the batch is full, at least one, or until one is ``wanted``; returns how many.
 
         ``now`` is when: only a dead letter says it.
         """
         for count, record in enumerate(records, start=1):
-            self.add(record, now)
+            try:
+                self.add(record, now)
+            except Absent as absent:
+                self.wanted = absent.sources
+                return count - 1
             if self._size > BATCH_BYTES:
                 return count
         return len(records)
@@ -198,9 +211,21 @@ class Batch:
 
         Raises:
             LogError: the memory of its feed cannot be read, which is no fault of the look.
+            Absent: it refers to observations that are not at hand; nothing has changed.
         """
         try:
-            look = _looks.decode(record.value or b"")
+            written = _looks.decode(record.value or b"")
+            look = whole(written, self._given.entries) if isinstance(written, Amended) else written
+        except Absent as absent:
+            if not absent.sources <= self._given.sources:
+                raise
+            if absent.sources & self._given.gone:
+                # Nothing could be made of it later either: it is lost like a look that is itself no longer kept.
+                self.lost += 1
+                self.skips.passed()
+            else:
+                self.skips.skip(record, absent, now)
+            return
         except Exception as error:
             self.skips.skip(record, error, now)
             return
@@ -211,30 +236,44 @@ class Batch:
         try:
             self._decide(recalled, look)
         except Exception as error:  # one look that we trip over must not stop every feed of the partition
+            if look is not written:
+                # What it refers to will be gone when the letter still is not.
+                record = msgspec.structs.replace(record, value=msgspec.json.encode(look))
             self.skips.skip(record, error, now)
         else:
             self.skips.passed()
+
+    def give(self, read: ReadBack) -> None:
+        """What was wanted."""
+        self._given = read
+        self.wanted = frozenset()
 
     def _decide(self, recalled: Recalled, look: Observation) -> None:
         outcome = decide(recalled.state, recalled.entries, look, self._policy)
         emission = emit(recalled.state, outcome, look, self._source)
         self._take(look.feed.id, recalled, emission)
         self.events += [(event, look.began_at) for event in emission.events]
+        self._values += emission.values
         self.reasons += [note.reason for note in outcome.notes]
 
     def _take(self, feed_id: str, before: Recalled, emission: Emission) -> None:
+        changed: dict[str, bytes | None] = {}
         if emission.state != before.state:
-            self._changed[feed_id] = _encoded(emission.state)
+            changed[feed_id] = _encoded(emission.state)
         # What is committed must not change with it.
         known = dict(before.entries) if emission.entries else before.entries
         for entry_id, memory in emission.entries.items():
-            self._changed[f"{feed_id}/{entry_id}"] = _encoded(memory)
+            changed[f"{feed_id}/{entry_id}"] = _encoded(memory)
             if memory is None:
                 known.pop(entry_id, None)
                 self._wholes[entry_records.record_key(feed_id, entry_id)] = None
             else:
                 known[entry_id] = memory
-        self._feeds[feed_id] = Recalled(emission.state, known, before.size)
+        sizes = before.sizes | {key: len(value) for key, value in changed.items() if value is not None}
+        for gone in [key for key, value in changed.items() if value is None]:
+            sizes.pop(gone, None)
+        self._feeds[feed_id] = Recalled(emission.state, known, sizes, sum(sizes.values()))
+        self._changed |= changed
         for event in emission.wholes:
             if isinstance(event.data, EntryData):
                 self._wholes[entry_records.record_key(feed_id, event.subject)] = EntryRecord(
@@ -251,8 +290,8 @@ class Batch:
         """Everything the batch writes, events first."""
         topics = self._topics
         out = [
-            Outgoing(topic=topics.events, key=event.partitionkey, value=event.value(), headers=event.headers())
-            for event, _ in self.events
+            Outgoing(topic=topics.events, key=event.partitionkey, value=value, headers=event.headers())
+            for (event, _), value in zip(self.events, self._values, strict=True)
         ]
         out += [
             Outgoing(
@@ -311,11 +350,16 @@ async def _fill(memory: Memory, log: Log, topics: Topics, partition: int) -> Non
     begin, _ = (await log.bounds(topics.observations))[partition]
     if memory.position < begin:
         if memory.position > 0:
-            logger.error(
-                "differ.gap",
-                partition=partition,
-                lost=begin - memory.position,
-                outcome="continued",
-                what_to_do="changes between these looks may be seen late; keep the differ running within retention",
-            )
+            report_gap(partition, begin - memory.position)
         memory.position = begin
+
+
+def report_gap(partition: int, lost: int) -> None:
+    """Say that so many looks were no longer kept, or could not be put together of what is."""
+    logger.error(
+        "differ.gap",
+        partition=partition,
+        lost=lost,
+        outcome="continued",
+        what_to_do="changes between these looks may be seen late; keep the differ running within retention",
+    )

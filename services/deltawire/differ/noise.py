@@ -34,7 +34,7 @@ _CLOCK_WORD = (
 )
 _RENDERED = rf"(?:last )?(?:updated|refreshed|generated|rendered)\W+{_CLOCK_WORD}(?:\W+{_CLOCK_WORD})*"
 _NOISE = re.compile(rf"\W*(?:{_COUNT}(?:\W+{_COUNT})*|{_RENDERED})\W*", re.IGNORECASE)
-_TEXT = re.compile(rf">([^<>]{{1,{_LONGEST_LINE}}})<")
+_TEXT = re.compile(rf">([^<>]{{1,{_LONGEST_LINE}}}+)<")
 _BUSTER = re.compile(
     r"([?&](?:_|cb|cache|cache_?bust(?:er)?|bust|nocache|rnd|rand|random|ts|timestamp|nonce)=)"
     r"(?:1\d{9}(?:\d{3})?|[0-9a-f]{8,}|0?\.\d+|\d{6,})(?=[&#\"'\s]|$)",
@@ -61,6 +61,8 @@ def markup(value: str) -> str:
 
 def url(value: str) -> str:
     """The address without the values of parameters that only defeat caches."""
+    if "?" not in value and "&" not in value:
+        return value
     return _BUSTER.sub(r"\1", value)
 
 

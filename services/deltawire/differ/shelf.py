@@ -53,12 +53,6 @@ class Shelf:
             rows = db.execute(_UNDER, (key,)).fetchall()
         return [(key, value) for _, key, value in sorted(rows)]
 
-    def size(self, key: str) -> int:
-        """Bytes of the value, 0 where there is none."""
-        with self._open() as db:
-            found = db.execute("SELECT length(value) FROM records WHERE key = ?", (key,)).fetchone()
-        return 0 if found is None else int(found[0])
-
     def all_keys(self) -> list[str]:
         with self._open() as db:
             return [key for (key,) in db.execute("SELECT key FROM records ORDER BY key")]

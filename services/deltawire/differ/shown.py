@@ -20,7 +20,12 @@ def once(reading: Reading) -> Reading:
 
 
 def _unpinned(reading: Reading) -> Reading:
-    copies = {n for n, entry in enumerate(reading.entries) if _is_copy(entry)}
+    marked = (
+        n
+        for n, e in enumerate(reading.entries)
+        if (e.source_id or "").endswith(PINNED) or (e.url or "").endswith(PINNED)
+    )
+    copies = {n for n in marked if _is_copy(reading.entries[n])}
     if not copies:
         return reading
     own = {e.source_id for n, e in enumerate(reading.entries) if n not in copies}

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from deltawire.differ import noise
+from deltawire.differ import noise, words
 from deltawire.differ.state import COUNTED, Known, SourceIds
 from deltawire.model import Entry
 
@@ -55,6 +55,8 @@ def reworded(old: Entry, new: Entry) -> bool:
     if old is new or (old.title, old.content_text) == (new.title, new.content_text):
         return False
     before, after = text(old), text(new)
+    start, end = words.same_ends(before, after)
+    before, after = before[start : len(before) - end], after[start : len(after) - end]
     return before != after and _FIGURES.sub("", before) != _FIGURES.sub("", after)
 
 
@@ -72,20 +74,25 @@ class Keys:
 
     def __init__(self, known: Mapping[str, Known], entries: Sequence[Entry], ids: SourceIds) -> None:
         self._stem = ids.stem
-        shown = [None if ids.positional else self._key(entry.source_id) for entry in entries]
-        held = {i: None if ids.positional else self._key(current(k)) for i, k in known.items()}
-        asked = Counter(shown)
-        counted = [*asked.items(), *Counter(held.values()).items()]
-        several = {key for key, count in counted if count > 1 and key is not None}
-        alive = Counter(key for i, key in held.items() if key in several and known[i].status != "removed")
-        # What was withdrawn may have left its id to another: it does not take part then.
-        handed_on = {key for key, count in alive.items() if count == 1 and asked[key] < 2}
-        several -= handed_on
+        shown = [entry.source_id for entry in entries]
+        held = [k.source_id or k.entry.source_id for k in known.values()]
+        if ids.positional:
+            shown, held = [None] * len(shown), [None] * len(held)
+        elif ids.stem is not None:
+            shown, held = list(map(self._key, shown)), list(map(self._key, held))
+        several = _repeated(shown) | _repeated(held)
+        handed_on: set[str] = set()
+        if several:
+            asked, there = Counter(shown), zip(held, known.values(), strict=True)
+            alive = Counter(key for key, k in there if key is not None and key in several and k.status != "removed")
+            # What was withdrawn may have left its id to another: it does not take part then.
+            handed_on = {key for key, count in alive.items() if count == 1 and asked[key] < 2}
+            several -= handed_on
         self.repeated = frozenset(several)
-        self.of_shown = [None if key in several else key for key in shown]
+        self.of_shown = [None if key in several else key for key in shown] if several else shown
         self.of_known = {
             key: i
-            for i, key in held.items()
+            for key, i in zip(held, known, strict=True)
             if key is not None and key not in several and not (key in handed_on and known[i].status == "removed")
         }
 
@@ -97,6 +104,12 @@ class Keys:
         if source_id is None or self._stem is None:
             return source_id
         return source_id.rpartition(self._stem)[0] or source_id
+
+
+def _repeated(keys: Sequence[str | None]) -> set[str]:
+    if len(set(keys)) == len(keys):
+        return set()
+    return {key for key, count in Counter(keys).items() if count > 1 and key is not None}
 
 
 def counts_from_the_top(entries: Sequence[Entry]) -> bool:

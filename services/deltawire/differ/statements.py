@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from deltawire.differ import lexicon, numbers
 from deltawire.formats.times import MONTHS, ZONES
@@ -21,7 +24,7 @@ class Item(NamedTuple):
     text: str
 
 
-class _Token(NamedTuple):
+class _Token(msgspec.Struct, gc=False):
     raw: str
     word: str
     glued: bool
@@ -39,13 +42,14 @@ _PLAIN = str.maketrans(
 )
 _VULGAR = re.compile(r"(?<=\d)(?=[¼½¾⅓⅔])")
 _JOINED = re.compile(r"(?<=[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af])(?=\d)|(?<=\d)(?=[\u3040-\u9fff\uac00-\ud7af])")
-_INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
+_INITIALS = re.compile(r"[A-Z](?<!\w[A-Z])\.(?:[A-Z]\.)+")
 _TOKEN = re.compile(
-    r"(?P<clock>(?<![\w.,])\d{1,2}(?:[.:]\d\d)? ?[ap]\.?m\b|(?<![\w.,])\d{1,2}[:h]\d\d(?::\d\d)?(?!\w))"
+    r"(?P<word>[^\W\d_]\w*(?:'\w+)*)"
+    r"|(?P<clock>(?<![\w.,])\d{1,2}(?:[.:]\d\d)? ?[ap]\.?m\b|(?<![\w.,])\d{1,2}[:h]\d\d(?::\d\d)?(?!\w))"
     r"|(?P<iso>(?<!\w)\d{4}-\d\d-\d\d(?!\w))"
     r"|(?P<pair>(?<![\w-])\d+[-/]\d+(?:/\d+)?(?![\w-]))"
-    r"|(?P<number>(?<![\w.])\d{1,3}(?:([ ,.'])\d{3})(?:\5\d{3})*(?:[.,]\d{1,2})?(?!\w*\d)|\d+(?:[.,]\d+)?)"
-    r"|(?P<word>[^\W\d_]\w*(?:'\w+)*)|(?P<sign>[$£€¥₹%°])"
+    r"|(?P<number>(?<![\w.])\d{1,3}(?:(?P<gap>[ ,.'])\d{3})(?:(?P=gap)\d{3})*(?:[.,]\d{1,2})?(?!\w*\d)|\d+(?:[.,]\d+)?)"
+    r"|(?P<sign>[$£€¥₹%°])"
 )
 _HALF_DAY = re.compile(r"\d+(?:[.:](\d\d))? ?([ap])")
 _SENTENCE = re.compile(r"[.!?:\n\"•-]\s*\Z")
@@ -76,12 +80,23 @@ _CONTRACTED = {"'ll": "will", "'ve": "have", "'re": "are", "'d": "would", "'m": 
 _IS = lexicon.words("it he she that there what who where here")
 _ELIDED = re.compile(r"(?:l|d|j|s|c|qu|n|m|t)'(?=\w{2})", re.IGNORECASE)
 _TITLE_CASE = 0.8
+_TELLING = _FIGURE_OPENERS.union(
+    *(lexicon.MONTHS_ABROAD, lexicon.WEEKDAYS, lexicon.RELATIVE_DAYS, ("noon", "midnight"), map(str.casefold, ZONES)),
+    *(lexicon.PHRASE_OPENERS, lexicon.NEGATIONS, lexicon.MODALS, lexicon.OUTCOMES, lexicon.SPEECH),
+    *(lexicon.HONORIFICS, lexicon.ROLES, ("pm", "longer")),
+)
+"""Words that may be more than a word though they begin with a small letter: of most nothing else need be asked."""
+_PLAIN_WORDS = 4096
+"""Others that are remembered: a few thousand are most of any text."""
 
 
 def plain(text: str) -> str:
     """The text in plain typography: one kind of quotes, dashes and blanks, no invisible characters."""
-    text = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text)).translate(_PLAIN)
-    text = _JOINED.sub(" ", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text))
+        text = _JOINED.sub(" ", text.translate(_PLAIN))
+    else:
+        text = text.replace("`", "'")
     return _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
 
 
@@ -104,7 +119,7 @@ def _tokens(text: str) -> list[_Token]:
     for match in _TOKEN.finditer(text):
         before, raw = text[end : match.start()], match[0]
         end = match.end()
-        if match["word"] is None:
+        if match.lastgroup != "word" or "'" not in raw:
             tokens.append(_Token(raw, raw.casefold(), not before, before))
             continue
         for part in filter(None, _split(raw)):
@@ -115,8 +130,6 @@ def _tokens(text: str) -> list[_Token]:
 
 def _split(word: str) -> list[str]:
     """A word without what is joined to it by an apostrophe: "didn't" is "did not", "Hale's" is "Hale"."""
-    if "'" not in word:
-        return [word]
     lower = word.casefold()
     if lower in ("can't", "cannot"):
         return ["cannot"]
@@ -135,6 +148,11 @@ def _split(word: str) -> list[str]:
     return [word.replace("'", "")]
 
 
+@lru_cache(_PLAIN_WORDS)
+def _plain_word(word: str) -> Item:
+    return Item("word", lexicon.spelling(word), word)
+
+
 class _Reader:
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
@@ -148,7 +166,12 @@ class _Reader:
     def read(self) -> list[Item]:
         at = 0
         while at < len(self._tokens):
-            at = self._date(at) or self._figure(at) or self._word(at)
+            token = self._tokens[at]
+            if token.raw[0].islower() and token.word not in _TELLING:
+                self._items.append(_plain_word(token.word))
+                at += 1
+            else:
+                at = self._date(at) or self._figure(at) or self._word(at)
         return self._items
 
     def _add(self, kind: Kind, key: str, start: int, end: int) -> int:

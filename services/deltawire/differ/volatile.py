@@ -40,7 +40,7 @@ def sift(places: Sequence[Place], known: Mapping[str, Known], shown: Sequence[En
     ``evidence``: this is another document than the last, read by the same reader.
     """
     met = [(known[e.id], e) for e in shown if e.id in known and known[e.id].status != "removed"]
-    differing = [(k, e) for k, e in met if e not in (k.entry, k.shown)]
+    differing = [(k, e) for k, e in met if e is not k.entry and e not in (k.entry, k.shown)]
     if not places and not learning.enough(len(differing), len(met)):
         return Sifted(entries=tuple(shown))
     cases = [case for k, e in differing if (case := case_of(k, e)) is not None]

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from deltawire import config_rules, net, variables
+from deltawire import config_rules, http_time, net, variables
 from deltawire.clock import Clock, utc_now
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
@@ -23,6 +23,7 @@ from deltawire.poller import exchange, headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.deadline import deadline
 from deltawire.poller.exchange import Answer, Target
+from deltawire.poller.hosts import LONGEST_KNOWN
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 
 MAX_REDIRECTS = 5
@@ -114,7 +115,7 @@ async def _fetch(
                 there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
                 permanent = _shown(there, values) if lasting else permanent
-                wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
+                wait = headers.later(wait, http_time.retry_after(response.headers.get("Retry-After"), clock()))
                 here, place = there, _target(there, config.user_agent)
                 continue
             if response.status == 304 and not conditions:
@@ -146,7 +147,7 @@ async def _conclude(
             GONE if status == 410 else f"http-{status}",
             f"{host} answered {status} {phrase}".rstrip(),
             status,
-            headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
+            http_time.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
             str(url.with_user(None).with_fragment(None)) if status in (429, 503) else None,
         )
     body, body_hash = (b"", "") if status == 304 else await _body(response, config.max_bytes, host, cut)
@@ -294,11 +295,15 @@ def _plain(url: str) -> str:
 
 
 def _shown(url: str, values: Mapping[str, str]) -> str:
-    return variables.conceal(url, values) if values else _plain(url)
+    return variables.conceal(url, values) if values or len(url) > LONGEST_KNOWN else _plain(url)
+
+
+def _host(url: str) -> str:
+    return _named(url) if len(url) <= LONGEST_KNOWN else _named.__wrapped__(url)
 
 
 @lru_cache(_ADDRESSES)
-def _host(url: str) -> str:
+def _named(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"
     except ValueError:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from deltawire.config import FetchConfig
+from deltawire.poller.outcome import Failure
 
 CONCURRENT_FETCHES = 128
 """Fetches under way at once that are not slow yet."""
@@ -33,6 +35,11 @@ LONGEST_GAP = 60.0
 
 CALM = 300.0
 """Seconds without a refusal that take one doubling of the pause back."""
+
+LONGEST_KNOWN = 512
+"""Characters of the URLs of which it is remembered what was found out by taking them apart. Sites bring new ones with
+each redirect and each document: of 8,000 characters they would fill hundreds of megabytes.
+"""
 
 _FIRST_GAP = 0.5
 _MOST_STRIKES = 10
@@ -206,6 +213,17 @@ class Gates:
             host.users -= 1
             raise
 
+    async def pass_by(self, url: str) -> None:
+        """Wait for the turn of a host to which a redirect will lead: it sees its requests, not where they come from."""
+        host = self._host(url)
+        host.users += 1
+        try:
+            now = asyncio.get_running_loop().time()
+            if (start := self._turn(host, now)) > now:
+                await asyncio.sleep(start - now)
+        finally:
+            host.users -= 1
+
     def leave(self, host: _Host, slot: _Slot) -> None:
         self._places.leave(slot)
         self._open.leave()
@@ -219,6 +237,14 @@ class Gates:
         # The budget is counted from now on, not from a host's own queue: nobody else waits for that.
         self._next_start = max(now, self._next_start) + self._total_gap
         return start
+
+    def heed(self, failure: Failure, now: datetime) -> None:
+        """Slow down the host that refused, if the failure is a refusal: a 503 that does not say for how long is a fault
+        of the server, which each feed meets with its own pauses.
+        """
+        until = failure.retry_after
+        if failure.refused_by is not None and (failure.status == 429 or until is not None):
+            self.refused(failure.refused_by, None if until is None else (until - now).total_seconds())
 
     def refused(self, url: str, wait: float | None) -> None:
         """Note that the host refused a request, for ``wait`` seconds if it said so."""
@@ -256,9 +282,18 @@ class Gates:
         return host
 
 
-@lru_cache(32_768)
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
+    return _site(url) if len(url) <= LONGEST_KNOWN else _site.__wrapped__(url)
+
+
+def elsewhere(asked: str, answered: str | None) -> str | None:
+    """The URL that answered, if another host did than the one asked."""
+    return answered if answered is not None and host_of(answered) != host_of(asked) else None
+
+
+@lru_cache(32_768)
+def _site(url: str) -> str:
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower() or url
     except ValueError:
