@@ -46,9 +46,8 @@ def test_jitter_is_the_same_for_the_same_alert_and_attempt_only() -> None:
     assert len({delay_s(name, 3, None) for name in "abcdef"}) == 6
 
 
-def test_retry_after_lengthens_the_wait_up_to_a_day_and_never_shortens_it() -> None:
+def test_retry_after_lengthens_the_wait_and_never_shortens_it() -> None:
     assert delay_s("a", 1, 120.0) == 120.0
-    assert delay_s("a", 1, 1e9) == 86_400.0
     assert delay_s("a", 4, 1.0) == delay_s("a", 4, None)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from random import Random
 
 import msgspec
@@ -14,93 +13,11 @@ from hypothesis import strategies as st
 from deltawire.differ import learning
 from deltawire.differ.state import FeedState, Known
 from deltawire.events import EntryData, Event
-from deltawire.model import Entry, Link, Media
-from differ.build import START, Desk, fold, kinds
+from differ.build import fold, kinds
+from differ.noisy import NOISES, PROMOS, Blog, Body, Noise, never_twice, promo_below, related_box, token_within
 
-replace = msgspec.structs.replace
-
-PROMOS = [
-    "Support our reporting from as little as five crowns a month.",
-    "Sign up for the morning letter and miss nothing.",
-    "Listen to the week in rivers, our podcast.",
-    "Read on: the ferry that never sailed.",
-    "Tickets for our summer walk are on sale.",
-]
 BOUND = 2
 """False updates of an entry before a place is learned (docs/freshness.md)."""
-
-Body = list[str]
-Noise = Callable[[str, Body, Random], Body]
-
-
-def wordy(rng: Random) -> str:
-    stems = ("riv", "mil", "boa", "tow", "qua", "sto", "fer", "gau", "orc", "tun")
-    ends = ("en", "ar", "ill", "oma", "est", "ine", "ock", "uda", "ey", "ath")
-    return " ".join(f"{rng.choice(stems)}{rng.choice(ends)}" for _ in range(6)).capitalize() + "."
-
-
-def promo_below(_: str, body: Body, rng: Random) -> Body:
-    return [*body, rng.choice(PROMOS)]
-
-
-def promo_above(_: str, body: Body, rng: Random) -> Body:
-    return [rng.choice(PROMOS), *body]
-
-
-def never_twice(_: str, body: Body, rng: Random) -> Body:
-    return [*body, wordy(rng)]
-
-
-def sentence_within(_: str, body: Body, rng: Random) -> Body:
-    return [*body[:-1], f"{body[-1]} {wordy(rng)}"]
-
-
-def token_within(_: str, body: Body, rng: Random) -> Body:
-    return [*body[:-1], f"{body[-1]} ref {rng.getrandbits(40):010x}a1"]
-
-
-def related_box(_: str, body: Body, rng: Random) -> Body:
-    return [*body, *rng.sample(PROMOS, 3)]
-
-
-NOISES = (promo_below, promo_above, never_twice, sentence_within, token_within, related_box)
-
-
-def told(name: str, body: Sequence[str], minute: int, **fields: object) -> Entry:
-    return Entry(
-        source_id=name,
-        content_text="\n".join(body),
-        content_html="".join(f"<p>{line}</p>" for line in body),
-        published_at=START + timedelta(minutes=minute),
-        published_precision="exact",
-        **fields,  # type: ignore[arg-type]
-    )
-
-
-class Blog:
-    """Entries by name, newest first, shown with ``noise`` in each."""
-
-    def __init__(self, noise: Noise, count: int = 6) -> None:
-        self.noise = noise
-        self.desk = Desk()
-        self.bodies = {
-            f"e{n}": [f"Report {n} begins with the boats.", f"Then {n + 3} volunteers came to the harbour of {n}."]
-            for n in range(count)
-        }
-        self.looks = 0
-
-    def entry(self, name: str) -> Entry:
-        rng = Random(f"{self.looks}/{name}")
-        return told(name, self.noise(name, self.bodies[name], rng), int(name[1:]))
-
-    def look(self) -> list[Event]:
-        self.looks += 1
-        shown = [self.entry(name) for name in sorted(self.bodies, key=lambda n: -int(n[1:]))]
-        return [e for e in self.desk.show(*shown) if isinstance(e.data, EntryData)]
-
-    def learn(self, looks: int = 12) -> list[Event]:
-        self.look()
-        return [event for _ in range(looks) for event in self.look()]
 
 
 def updates_per_entry(events: Sequence[Event]) -> int:
@@ -199,74 +116,6 @@ def test_editors_who_change_all_entries_at_once_are_heard_and_so_is_what_follows
         assert len(blog.look()) == 2
 
 
-def test_tokens_in_the_addresses_of_pictures_are_noise_and_another_picture_is_not() -> None:
-    desk = Desk()
-    names = {f"e{n}": f"boat-{n}" for n in range(5)}
-
-    def look(n: int) -> list[Event]:
-        shown = []
-        for name, picture in names.items():
-            token = f"{Random(f'{n}/{name}').getrandbits(48):012x}a1"
-            url = f"https://cdn.example/img/{token}/{picture}.jpg"
-            entry = told(name, [f"Report {name}."], int(name[1:]), media=(Media(url=url),))
-            html = f'{entry.content_html}<img src="{url}">'
-            shown.append(replace(entry, content_html=html, links=(Link(url=f"https://a.test/{token}/{name}"),)))
-        return desk.show(*reversed(shown))
-
-    events = [look(n) for n in range(10)]
-    assert [len(some) for some in events[1:]] == [5, 5, *[0] * 7]
-    names["e7"] = "boat-7"
-    assert [len(look(n)) for n in range(10, 14)] == [1, 0, 0, 0]
-    names["e3"] = "tower-3"
-    assert [len(look(n)) for n in range(14, 17)] == [1, 0, 0]
-
-
-def pictured(n: int, name: str, body: Body) -> Entry:
-    """An entry with a picture whose address holds a token of look ``n``; its text is without it."""
-    url = f"https://cdn.example/{Random(f'{n}/{name}').getrandbits(48):012x}a1/boat.jpg"
-    entry = told(name, body, int(name[1:]), media=(Media(url=url),))
-    return replace(entry, content_html=f'{entry.content_html}<img src="{url}">')
-
-
-def test_an_earlier_text_with_another_token_in_its_markup_is_an_older_copy() -> None:
-    desk = Desk()
-    bodies = {f"e{n}": [f"Report {n}."] for n in range(5)}
-
-    def look(n: int) -> list[Event]:
-        return desk.show(*(pictured(n, name, body) for name, body in reversed(bodies.items())))
-
-    for n in range(6):
-        look(n)
-    bodies["e3"] = ["The bridge is closed."]
-    (event,) = look(6)
-    assert isinstance(event.data, EntryData)
-    assert {change.field for change in event.data.changes} == {"content_text", "content_html"}
-    bodies["e3"] = ["Report 3."]
-    assert [look(n) for n in (7, 8)] == [[], []]
-    assert "reversal-pending" in desk.reasons()
-    assert kinds(look(9)) == ["entry.updated"]
-
-
-def test_text_and_markup_of_an_event_never_show_the_noise_of_different_looks() -> None:
-    names = [f"e{n}" for n in range(5)]
-    firsts = dict.fromkeys(names, "It begins.")
-    desk = Desk()
-    for n in range(12):
-        promos = {name: Random(f"{n}/{name}").choice(PROMOS) for name in names}
-        firsts["e2"] = f"It begins with {n // 2} boats."
-        shown = []
-        for at, name in enumerate(names):
-            # In the text at a place of its own in each entry, which is not learned; in the markup in one that is.
-            lines = [firsts[name], *(f"Line {k} of {name}." for k in range(6))]
-            entry = told(name, [*lines, promos[name]], at)
-            shown.append(replace(entry, content_text="\n".join([*lines[: at + 1], promos[name], *lines[at + 1 :]])))
-        desk.show(*reversed(shown))
-        for said in fold(desk.events).values():
-            assert [p in said.content_text for p in PROMOS] == [p in said.content_html for p in PROMOS]
-    assert desk.state is not None
-    assert [place.field for place in desk.state.volatile if place.learned] == ["content_html"]
-
-
 def test_a_place_that_stands_still_is_read_again() -> None:
     still = False
 
@@ -343,31 +192,6 @@ def test_a_box_is_learned_as_fast_where_most_entries_are_given_its_last_line_aga
     for number, name in enumerate(blog.bodies):
         blog.bodies[name] += [f"So much from {name}, {n}." for n in range(number)]
     assert updates_per_entry(blog.learn(3)) <= BOUND
-
-
-def test_a_picture_that_comes_while_the_noise_changes_goes_out_with_the_noise_that_was_said() -> None:
-    blog = Blog(related_box)
-    for name in ("e0", "e1", "e4"):
-        blog.bodies[name].append(f"So much from {name}.")
-    blog.learn()
-    said = {e.source_id: e for e in fold(blog.desk.events).values()}["e2"].content_text
-    picture = "https://cdn.example/quay.jpg"
-
-    def look(*, pictured: bool) -> list[Event]:
-        blog.looks += 1
-        shown = [blog.entry(name) for name in sorted(blog.bodies, reverse=True)]
-        if pictured:
-            html = shown[-3].content_html.replace("</p>", f'</p><figure><img src="{picture}"></figure>', 1)
-            shown[-3] = replace(shown[-3], content_html=html, media=(Media(url=picture),))
-        return blog.desk.show(*shown)
-
-    (event,) = look(pictured=True)
-    assert isinstance(event.data, EntryData)
-    assert event.data.entry.content_text == said
-    assert event.data.entry.content_html.count("<figure>") == 1
-    # So the version before it is known under any noise, and an older copy is seen to be one.
-    assert [e for _ in range(2) for e in look(pictured=False)] == []
-    assert [e for _ in range(5) for e in look(pictured=True)] == []
 
 
 def test_what_is_remembered_is_small_survives_a_restart_and_is_explained_once() -> None:

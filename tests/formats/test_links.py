@@ -96,6 +96,23 @@ def test_a_page_offers_its_blogs_and_its_feeds_once_each() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("type_", "where"),
+    [
+        ("schema:LiveBlogPosting", {"url": "/live-1"}),
+        (["Article", "https://schema.org/LiveBlogPosting"], {"@id": "/live-1"}),
+        ("LiveBlogPosting", {"mainEntityOfPage": "/live-1"}),
+        ("LiveBlogPosting", {"mainEntityOfPage": {"@type": "WebPage", "@id": "/live-1"}}),
+    ],
+)
+def test_a_blog_is_known_by_any_name_of_its_type_and_any_form_of_its_address(
+    type_: object, where: dict[str, object]
+) -> None:
+    document = {"@context": {"schema": "https://schema.org/"}, "@type": type_, "headline": "Live", **where}
+    script = f'<script type="application/ld+json">{json.dumps(document)}</script>'
+    assert links.offers(page("", script)) == [Offer(url="https://news.example/live-1", kind="live blog", title="Live")]
+
+
 @pytest.mark.parametrize("format_", ["auto", "jsonld", "microdata"])
 def test_a_page_that_is_no_live_blog_is_refused_with_what_it_points_to(format_: str) -> None:
     with pytest.raises(Unreadable) as refusal:

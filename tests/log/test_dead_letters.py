@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -18,7 +19,7 @@ from deltawire.cli.main import Failure, parser
 from deltawire.config import Config, LogConfig
 from deltawire.log import letters
 from deltawire.log.dead_letters import Skips, dead_letter, report
-from deltawire.log.port import Log, OutcomeUnknown, Outgoing, Record, snapshot
+from deltawire.log.port import Log, OutcomeUnknown, Outgoing, Reader, Record, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
 from deltawire.settings import Settings
@@ -191,6 +192,46 @@ async def test_what_a_newer_record_replaced_is_not_put_back(log: SqliteLog) -> N
     values = [r.value async for r in snapshot(log, TOPICS.feeds)]
     assert values.count(b"older") <= 1
     assert sorted(value or b"" for value in values if value != b"older") == [b"newer", b"newer", b"other", b"other"]
+
+
+class Counting:
+    """A log that counts the records that are read from it."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.read = 0
+
+    async def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        return await self._log.bounds(topic)
+
+    async def reader(self, topic: str, positions: Mapping[int, int]) -> Reader:
+        reader = await self._log.reader(topic, positions)
+        poll = reader.poll
+
+        async def counted(**arguments: Any) -> list[Record]:
+            records = await poll(**arguments)
+            self.read += len(records)
+            return records
+
+        reader.poll = counted  # type: ignore[method-assign]
+        return reader
+
+
+async def test_a_partition_is_read_once_for_all_its_letters_and_what_comes_meanwhile_still_counts(
+    log: SqliteLog,
+) -> None:
+    records = [(await standing(log, TOPICS.feeds, b"%d" % n, key=f"blog-{n}"))[0] for n in range(40)]
+    for record in records:
+        await buried(log, record, "poller")
+    box = await letters.read_box(log, TOPICS)
+    counting = Counting(log)
+    async with letters.Newest(cast("Log", counting)) as newest:
+        assert [await letters.obstacle(newest, TOPICS, letter) for letter in box.letters] == [None] * 40
+        assert counting.read == 40
+        await log.append([Outgoing(topic=TOPICS.feeds, key="blog-7", value=b"edited meanwhile")])
+        reasons = {one.record.key: await letters.obstacle(newest, TOPICS, one) for one in box.letters}
+        assert counting.read == 41
+    assert {key for key, reason in reasons.items() if reason} == {"blog-7"}
 
 
 async def test_a_topic_of_another_installation_is_left_alone(log: SqliteLog) -> None:

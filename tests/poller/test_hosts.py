@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from deltawire.config import FetchConfig
 from deltawire.poller import hosts
-from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host
+from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host, _Room
+from deltawire.poller.outcome import Failure
 
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 A, B, OTHER = "https://example.org/a", "https://example.org/b", "https://example.net/c"
 
 
@@ -33,6 +36,21 @@ async def test_no_host_is_held_longer_than_an_hour() -> None:
     site.refused(A, 86_400)
     site.refused(B, 86_400)
     assert site.held(A) <= LONGEST_HOLD
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "slower"),
+    [(429, None, True), (429, 500, True), (503, 500, True), (503, None, False), (500, None, False)],
+)
+async def test_what_a_host_is_slowed_down_for(status: int, wait: float | None, slower: bool) -> None:
+    """A 503 that does not say for how long is a fault, not a refusal."""
+    site = gates(per_host_rate=2)
+    until = None if wait is None else NOW + timedelta(seconds=wait)
+    told = A if status in (429, 503) else None
+    site.heed(Failure(cause="c", detail="d", status=status, retry_after=until, refused_by=told), NOW)
+    now = asyncio.get_running_loop().time()
+    assert (site._host(A).gap(0.5, now) > 0.5) == slower
+    assert bool(site._host(A).waiting) == (wait is not None)
 
 
 def test_each_refusal_doubles_the_pause_up_to_a_limit_and_calm_takes_it_back() -> None:
@@ -84,6 +102,13 @@ async def test_the_budget_holds_over_all_hosts_and_the_rate_for_each() -> None:
     assert max(one_host) >= 0.11
 
 
+async def test_those_whom_a_redirect_leads_to_a_host_count_as_those_that_ask_it() -> None:
+    site, loop = gates(per_host_rate=100), asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(starts(site, [A] * 6), *(site.pass_by(B) for _ in range(6)))
+    assert loop.time() - began >= 0.11
+
+
 async def test_a_slow_host_uses_up_nobody_elses_budget() -> None:
     site = gates(max_requests_per_second=1000, per_host_rate=0.05)
     slow = asyncio.create_task(starts(site, [A, B]))
@@ -129,3 +154,40 @@ async def test_the_places_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
     await asyncio.gather(*(fetch(f"https://host{n}.example/") for n in range(12)))
     assert most == 3
+
+
+async def test_whoever_waits_longest_is_next_and_a_turn_given_up_is_the_next_ones() -> None:
+    room = _Room(1)
+    await room.enter()
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        await room.enter()
+        entered.append(number)
+
+    waiting = [asyncio.create_task(enter(number)) for number in range(4)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    room.leave()
+    waiting[1].cancel()
+    await asyncio.wait(waiting[:3])
+    assert entered == [2]
+    assert room.free == 0
+    room.leave()
+    await asyncio.wait(waiting)
+    assert entered == [2, 3]
+    room.leave()
+    assert room.free == 1
+
+
+async def test_a_free_place_is_not_taken_before_those_that_wait_for_the_host() -> None:
+    site = gates(per_host_connections=1, per_host_rate=50)
+    order: list[str] = []
+
+    async def pass_through(url: str) -> None:
+        async with site.slot(url):
+            order.append(url)
+
+    urls = [f"https://example.org/{number}" for number in range(5)]
+    await asyncio.gather(*map(pass_through, urls))
+    assert order == urls

@@ -12,6 +12,7 @@ import pytest
 from deltawire.config import FetchConfig
 from deltawire.formats.registry import FORMATS
 from deltawire.model import Document, Failed
+from deltawire.poller import robots as module
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
 from deltawire.poller.robots import PAGES, RETRY, Robots, Rules, is_page, unavailable
@@ -104,6 +105,21 @@ async def test_it_is_asked_for_once_for_all_pages_of_an_origin(origin: Origin, s
     guard = robots(session)
     await asyncio.gather(*(guard.refusal(origin.url(f"/live/{n}")) for n in range(20)))
     assert len(origin.asked("/robots.txt")) == 1
+
+
+async def test_a_page_that_leads_to_ever_new_hosts_does_not_fill_the_memory(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REMEMBERED_BYTES", 3000)
+    async with Origin("0.0.0.0") as world:
+        world.serve("/robots.txt", rules(FORBIDS + b"#" * 970))
+        guard = robots(session)
+        for number in (1, 2, 1, 3, 4, 1, 2):
+            assert await guard.refusal(world.url("/live", f"127.0.0.{number}")) is not None
+        asked = [request.headers["host"].partition(":")[0][-1] for request in world.asked("/robots.txt")]
+    assert asked == ["1", "2", "3", "4", "2"], "those not needed for longest are asked for again, and no others"
+    assert guard._size <= 3000
+    assert len(guard._rules) == len(guard._locks) == 3
 
 
 def test_rules_that_are_known_hold_while_the_server_fails() -> None:

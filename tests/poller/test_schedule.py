@@ -182,24 +182,24 @@ def some(feeds: int) -> list[Feed]:
 
 def starts(feeds: int, before: FetchState) -> list[int]:
     """How many feeds of a start are looked at in each second."""
-    opening = Opening(before=feeds * 0.02, wait=5, new=feeds * 0.04)
+    opening = Opening(before=feeds * 0.02)
     counts = Counter(int(first(feed, before, opening)) for feed in some(feeds))
     return [counts[second] for second in range(max(counts) + 1)]
 
 
-def test_feeds_that_were_never_read_start_evenly_after_those_before_them() -> None:
-    each_second = starts(5000, NEW)
-    assert len(each_second) == 205
-    assert each_second[:5] == [0] * 5
-    assert min(each_second[5:]) > 5
-    assert max(each_second) < 50
-
-
-def test_starts_are_spread_like_chance_would() -> None:
-    offsets = sorted(first(feed, NEW, Opening(new=100)) for feed in some(5000))
+def test_feeds_that_were_never_read_stand_in_line_by_chance_within_their_batch() -> None:
+    places = [schedule.place(feed, NEW, Opening(line=7)) for feed in some(5000)]
     # Kolmogorov-Smirnov against the even spread, at 1 %.
-    furthest = max(abs(offset / 100 - n / 5000) for n, offset in enumerate(offsets))
+    furthest = max(abs(place - 7 - n / 5000) for n, place in enumerate(sorted(filter(None, places))))
+    assert len(places) == 5000
     assert furthest < 1.63 / 5000**0.5
+    assert places != sorted(filter(None, places))
+
+
+def test_a_feed_that_was_read_before_or_is_added_alone_does_not_stand_in_line() -> None:
+    assert schedule.place(FEED, state(last_read_at=NOW), Opening(before=5, line=7)) is None
+    assert schedule.place(FEED, NEW, AT_ONCE) is None
+    assert first(FEED, NEW, Opening(before=5, line=7)) == 0
 
 
 def test_blogs_that_were_open_are_all_looked_at_within_live_interval_of_a_restart() -> None:
@@ -222,3 +222,8 @@ def test_what_was_planned_before_a_restart_is_kept_within_the_feeds_interval() -
     assert schedule.first_poll(FEED, far, NOW, FETCH, AT_ONCE) == NOW + timedelta(seconds=900)
     hours = NOW + timedelta(hours=5)
     assert schedule.first_poll(FEED, state(next_poll_at=minute, retry_after=hours), NOW, FETCH, AT_ONCE) == hours
+
+
+def test_a_retry_after_that_was_written_by_a_clock_of_the_future_holds_no_longer_than_any() -> None:
+    years = NOW + timedelta(days=4000)
+    assert schedule.first_poll(FEED, state(retry_after=years), NOW, FETCH, AT_ONCE) == NOW + timedelta(days=1)

@@ -111,7 +111,7 @@ def test_a_removed_feed_is_not_added_again_and_the_next_continues_what_is_left()
 
 
 def test_a_page_that_lists_an_old_blog_late_adds_nothing() -> None:
-    world = World()
+    world = World(MIDNIGHT + timedelta(days=4))
     world.look(dated(date(2026, 3, 5)))
     late = world.look(dated(date(2026, 3, 4)), dated(date(2026, 3, 5)))
     assert (late.added, late.passed) == ((), 1)
@@ -217,6 +217,27 @@ def test_a_lost_memory_is_restored_from_the_feeds() -> None:
     assert world.look(dated(date(2026, 3, 2)), dated(date(2026, 3, 1))).feeds == ()
     world.look(dated(date(2026, 3, 3)), after=timedelta(days=1))
     assert world.links()["europe-2026-03-03"] == "europe-2026-03-02"
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+def test_an_address_that_names_a_day_to_come_does_not_hide_the_blogs_before_that_day(remembered: bool) -> None:
+    world = World()
+    preview = dated(date(2031, 12, 24), "europe-live-preview")
+    world.look(preview, dated(date(2026, 3, 1)))
+    if remembered:  # as an earlier version wrote it
+        blogs = tuple(replace(b, date=date(2031, 12, 24)) if b.date is None else b for b in world.state.blogs)
+        world.state = replace(world.state, blogs=blogs)
+    for day in (2, 3):
+        world.look(preview, dated(date(2026, 3, day)), after=timedelta(days=1))
+    assert world.added[-2:] == ["europe-2026-03-02", "europe-2026-03-03"]
+    assert world.links()["europe-2026-03-03"] == "europe-2026-03-02"
+
+
+def test_tomorrows_blog_may_begin_today_for_the_world_is_round() -> None:
+    world = World(MIDNIGHT + timedelta(hours=20))
+    world.look(dated(date(2026, 3, 1)))
+    world.look(dated(date(2026, 3, 2)))
+    assert world.added == ["europe-2026-03-01", "europe-2026-03-02"]
 
 
 def test_days_that_were_slept_through_are_linked_in_their_order() -> None:

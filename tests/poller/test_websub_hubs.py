@@ -20,7 +20,7 @@ from support.websub import Desk
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-async def ask(hub: Hub, url: str | None = None, **fetch: Any) -> str | None:
+async def ask(hub: Hub, url: str | None = None, gates: Gates | None = None, **fetch: Any) -> str | None:
     """The cause for which a hub could not be asked to subscribe."""
     config = msgspec.structs.replace(CONFIG.fetch, **fetch)
     one = Subscription(
@@ -32,7 +32,7 @@ async def ask(hub: Hub, url: str | None = None, **fetch: Any) -> str | None:
         due=NOW,
     )
     async with net.make_session(config) as session:
-        failure = await websub_hub.ask(session, config, Gates(config), one, "subscribe", lambda: NOW)
+        failure = await websub_hub.ask(session, config, gates or Gates(config), one, "subscribe", lambda: NOW)
     return None if failure is None else failure.cause
 
 
@@ -58,6 +58,14 @@ async def test_a_hub_that_answers_nonsense_is_a_failure(
     desk.hub.answers = [answer] * 10
     assert await ask(desk.hub) == cause
     assert len(desk.hub.requests) <= 6
+
+
+async def test_a_hub_that_has_a_fault_is_not_slowed_down_and_one_that_refuses_is(desk: Desk) -> None:
+    gates = Gates(CONFIG.fetch)
+    for answer, strikes in (((503, {}), 0), ((503, {"Retry-After": "60"}), 1), ((429, {}), 2)):
+        desk.hub.answers = [answer]
+        assert await ask(desk.hub, gates=gates) == f"http-{answer[0]}"
+        assert gates._host(desk.hub.url).strikes == strikes
 
 
 async def test_a_hub_behind_tls_cannot_have_the_secret_sent_in_the_clear(desk: Desk) -> None:

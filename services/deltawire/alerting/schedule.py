@@ -14,14 +14,13 @@ DELAYS_S = (0, 5, 30, 120, 300, 1800, 7200, 18_000, 36_000)
 """Seconds before each attempt; the last one repeats until GIVE_UP."""
 
 GIVE_UP = timedelta(days=3)
-LONGEST_RETRY_AFTER_S = 86_400.0
 JITTER = 0.1
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended. ``text`` is for people and holds no secret; ``gone``: the endpoint wants no more.
 
-    ``retry_after_s`` is how many seconds the endpoint asked to be left alone.
+    ``retry_after_s`` is how many seconds the endpoint asked to be left alone, a day at most.
     """
 
     ok: bool
@@ -50,4 +49,4 @@ def delay_s(alert_id: str, attempts: int, retry_after_s: float | None) -> float:
     planned = DELAYS_S[min(attempts, len(DELAYS_S) - 1)]
     dice = int.from_bytes(hashlib.sha256(f"{alert_id}/{attempts}".encode()).digest()[:4], "big") / 0xFFFFFFFF
     jittered = planned * (1 + JITTER * (2 * dice - 1))
-    return max(jittered, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S))
+    return max(jittered, retry_after_s or 0.0)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import email.utils
 import hashlib
 import hmac
-from datetime import UTC, datetime
+from datetime import datetime
 
 import aiohttp
 import orjson
 
-from deltawire import net
+from deltawire import http_time, net
 from deltawire.alerting.schedule import Answer
 from deltawire.store.port import Alert
 
@@ -54,23 +53,11 @@ async def post(session: aiohttp.ClientSession, url: str, key: bytes, alert: Aler
 def _answer(status: int, retry_after: str | None, now: datetime) -> Answer:
     if 200 <= status < 300:
         return Answer(ok=True, text=f"HTTP {status}")
+    until = http_time.retry_after(retry_after, now)
     note = ", a redirect, which is never followed" if 300 <= status < 400 else ""
     return Answer(
         ok=False,
         text=f"HTTP {status}{note}",
         gone=status == 410,
-        retry_after_s=None if retry_after is None else retry_after_s(retry_after, now),
+        retry_after_s=None if until is None else (until - now).total_seconds(),
     )
-
-
-def retry_after_s(header: str, now: datetime) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110 10.2.3): a number of them, or a date; null if it is neither."""
-    header = header.strip()
-    if header.isascii() and header.isdigit():
-        return float(header)
-    try:
-        until = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
-    return max((until - now).total_seconds(), 0.0)

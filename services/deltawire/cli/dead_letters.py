@@ -27,8 +27,10 @@ async def main(arguments: argparse.Namespace, settings: Settings) -> None:
                 _list(box, arguments)
             case "show":
                 _show(_one(box, arguments.id))
+            case _ if arguments.id is not None:
+                await _redrive(log, topics, box, arguments.id)
             case _:
-                await _redrive(log, topics, box, arguments)
+                await _redrive_all(log, topics, box)
     finally:
         await log.close()
 
@@ -95,24 +97,27 @@ def escaped(text: str, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
-async def _redrive(log: Log, topics: Topics, box: Box, arguments: argparse.Namespace) -> None:
-    if arguments.id is not None:
-        letter = _one(box, arguments.id)
-        if reason := await letters.obstacle(log, topics, letter):
+async def _redrive(log: Log, topics: Topics, box: Box, id_: str) -> None:
+    letter = _one(box, id_)
+    async with letters.Newest(log) as newest:
+        if reason := await letters.obstacle(newest, topics, letter):
             raise Failure(f"{letter.id} is not redriven: {reason}")
-        await _put_back(log, topics, letter)
-        return
+    await _put_back(log, topics, letter)
+
+
+async def _redrive_all(log: Log, topics: Topics, box: Box) -> None:
     done: set[tuple[str, int, int]] = set()
     kept = 0
-    for letter in box.letters:
-        if letter.redriven_at is not None or letter.origin in done:
-            continue
-        if reason := await letters.obstacle(log, topics, letter):
-            kept += 1
-            print(f"{letter.id} is kept: {reason}")
-        else:
-            await _put_back(log, topics, letter)
-            done.add(letter.origin)
+    async with letters.Newest(log) as newest:
+        for letter in box.letters:
+            if letter.redriven_at is not None or letter.origin in done:
+                continue
+            if reason := await letters.obstacle(newest, topics, letter):
+                kept += 1
+                print(f"{letter.id} is kept: {reason}")
+            else:
+                await _put_back(log, topics, letter)
+                done.add(letter.origin)
     print(f"{len(done)} redriven, {kept} kept")
 
 

@@ -16,7 +16,8 @@ import nh3
 from lxml import etree
 
 from deltawire.formats import text as texts
-from deltawire.formats.layout import BLOCKS, Layout, Node
+from deltawire.formats.layout import BLOCKS, BOUNDARIES, DROPPED, INLINE, RENAMED, Layout, Node
+from deltawire.formats.streamed import Body, Unusual, attribute
 from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Link, Media, Problem
 
@@ -42,20 +43,9 @@ _LONG_TAG = 4096
 _MAX_ATTRIBUTES = 2000
 _SENTINEL = "\ue000end\ue000"
 
-_DROPPED = texts.words(
-    "script style template noscript head title iframe object embed applet svg math form button select textarea input "
-    "canvas audio video map frame frameset noframes"
-)
-_RENAMED = {"strong": "b", "em": "i", "strike": "del", "s": "del"}
-_INLINE = texts.words("a b i u ins del sub sup small mark code q cite abbr kbd br img")
-_BOUNDARIES = texts.words(
-    "div section article aside header footer main nav address center details summary fieldset thead tbody tfoot "
-    "body html picture hgroup dir menu"
-)
-_ALLOWED = set(BLOCKS | _INLINE)
 # Made once: that costs as much as cleaning an entry.
 _CLEANER = nh3.Cleaner(
-    tags=_ALLOWED,
+    tags=BLOCKS | INLINE,
     attributes={"a": {"href"}, "img": {"src", "alt"}},
     url_schemes={"http", "https", "mailto"},
     link_rel=None,
@@ -123,6 +113,8 @@ def from_markup(source: str, base: str | None = None) -> Content:
 def _canonical(source: str, base: str | None) -> Content:
     """The body as it comes out however often it is read again; a body that never stands still becomes text."""
     first, regular = _once(source, base)
+    if regular:
+        return first
     content, readings, left = first, 0, _READ_AGAIN
     while not regular:
         readings, left = readings + 1, left - len(content.html)
@@ -143,6 +135,30 @@ def _once(source: str, base: str | None) -> tuple[Content, bool]:
     root = tree(source)
     if root is None:
         return msgspec.structs.replace(_as_text(_text_of(source)), problems=(_SIMPLIFIED,)), True
+    try:
+        return _straight(Body(etree.tostring(root, encoding="unicode"), base)), True
+    except Unusual:
+        return _at_length(root, base)
+
+
+def _straight(body: Body) -> Content:
+    """The content of a body that was laid out as it went by.
+
+    Raises:
+        Unusual: it is not what the sanitiser would leave.
+    """
+    laid_out = "".join(body.html)
+    if _sanitise(laid_out) != laid_out:
+        raise Unusual
+    return Content(
+        html=laid_out,
+        text="\n".join(body.text),
+        links=tuple(dict.fromkeys(body.links)),
+        media=tuple(dict.fromkeys(body.media)),
+    )
+
+
+def _at_length(root: etree._Element, base: str | None) -> tuple[Content, bool]:
     reader = _Reader(base)
     layout = Layout()
     layout.flow(reader.children(root, 0)[0], wrap=True)
@@ -159,11 +175,6 @@ def _once(source: str, base: str | None) -> tuple[Content, bool]:
 def _cleaned(text: str) -> str:
     """Also done to what comes out: character references may have brought in what the source itself did not have."""
     return texts.clean(text).replace("\ue000", "")
-
-
-def _attribute(value: str) -> str:
-    """Escaped as nh3 writes it."""
-    return html.escape(value, quote=False).replace('"', "&quot;")
 
 
 def _as_text(text: str) -> Content:
@@ -185,7 +196,9 @@ def _sanitise(canonical: str) -> str:
 def tree(source: str) -> etree._Element | None:
     """The tree of some HTML, or null if libxml2 gave up on the way (a depth of 256) or would take too long."""
     # libxml2 is quadratic in the attributes of an element.
-    if any(tag.count("=") > _MAX_ATTRIBUTES for tag in _tags_longer_than(source, _LONG_TAG)):
+    if len(source) > _LONG_TAG and any(
+        tag.count("=") > _MAX_ATTRIBUTES for tag in _tags_longer_than(source, _LONG_TAG)
+    ):
         return None
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     # The sentinel comes out as the last text unless the parser stopped early: it reports that only as one of many
@@ -261,8 +274,8 @@ class _Reader:
 
     def _element(self, element: etree._Element, depth: int, *, aside: bool) -> tuple[list[Node | str], str | None]:
         tag = str(element.tag).lower()
-        tag = _RENAMED.get(tag, tag)
-        if tag in _DROPPED:
+        tag = RENAMED.get(tag, tag)
+        if tag in DROPPED:
             self._embedded(element, tag)
             return [" "], ""
         if tag == "img":
@@ -274,9 +287,9 @@ class _Reader:
         nodes, raw = self.children(element, depth, aside=aside)
         if tag == "a":
             return self._link(element, nodes, first, aside=aside), raw
-        if tag in _BOUNDARIES or (tag in BLOCKS and depth > MAX_DEPTH):
+        if tag in BOUNDARIES or (tag in BLOCKS and depth > MAX_DEPTH):
             return [Node("", "", nodes)], raw
-        if tag in BLOCKS or (tag in _INLINE and depth <= MAX_DEPTH):
+        if tag in BLOCKS or (tag in INLINE and depth <= MAX_DEPTH):
             return [Node(tag, "", nodes)], raw
         return nodes, raw
 
@@ -288,7 +301,7 @@ class _Reader:
         layout = Layout()
         layout.flow(nodes, wrap=False)
         self.links.append(Link(url=href, text=" ".join(layout.text), rel="related" if aside else None))
-        return [Node("a", f' href="{_attribute(href)}"', nodes)]
+        return [Node("a", f' href="{attribute(href)}"', nodes)]
 
     def _image(self, element: etree._Element) -> list[Node | str]:
         for name in ("src", "data-src", "data-original"):
@@ -296,7 +309,7 @@ class _Reader:
             if url is not None and not url.startswith("mailto:"):
                 alt = texts.collapse(element.get("alt") or "")
                 self.media.append(Media(url=url, type="image", alt=alt or None))
-                return [Node("img", f' alt="{_attribute(alt)}" src="{_attribute(url)}"', [])]
+                return [Node("img", f' alt="{attribute(alt)}" src="{attribute(url)}"', [])]
         return [" "]
 
     def _embedded(self, element: etree._Element, tag: str) -> None:

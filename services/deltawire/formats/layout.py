@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import html
+from functools import cache
 
 from deltawire.formats.text import RELATIVE_TIME_LIMIT, is_relative_time, words
 
 BLOCKS = words("p blockquote ul ol li dl dt dd h1 h2 h3 h4 h5 h6 pre figure figcaption hr table caption tr td th")
+INLINE = words("a b i u ins del sub sup small mark code q cite abbr kbd br img")
+BOUNDARIES = words(
+    "div section article aside header footer main nav address center details summary fieldset thead tbody tfoot "
+    "body html picture hgroup dir menu"
+)
+DROPPED = words(
+    "script style template noscript head title iframe object embed applet svg math form button select textarea input "
+    "canvas audio video map frame frameset noframes"
+)
+RENAMED = {"strong": "b", "em": "i", "strike": "del", "s": "del"}
 # What may hold only text of its own keeps it bare; everything else has its loose text wrapped in a paragraph.
-_WRAPS = frozenset({"", "blockquote"})
+WRAPS = frozenset({"", "blockquote"})
 # Parsers move what stands elsewhere, or close what is open around it.
 _ONLY_IN = {
     **dict.fromkeys(("td", "th"), frozenset({"tr"})),
@@ -73,28 +84,19 @@ class Layout:
             self.flow(node.children, wrap=wrap)
         else:
             inner = Layout(node.tag)
-            inner.flow(node.children, wrap=node.tag in _WRAPS)
+            inner.flow(node.children, wrap=node.tag in WRAPS)
             if inner.html:
-                self.regular = self.regular and inner.regular and self._may_hold(node.tag)
+                self.regular = self.regular and inner.regular and may_hold(self._tag, node.tag)
                 self.html += [f"<{node.tag}{node.attributes}>", *inner.html, f"</{node.tag}>"]
                 self.text += inner.text
                 self._bare = False
 
-    def _may_hold(self, tag: str) -> bool:
-        """Whether a block stands where it belongs: inline elements and those for text of their own hold none."""
-        around = self._tag
-        return (
-            (around in _ONLY_IN[tag] if tag in _ONLY_IN else tag in BLOCKS)
-            and (not around or around in BLOCKS)
-            and (around not in _ONLY_HOLDS or tag in _ONLY_HOLDS[around])
-        )
-
     def _run(self, nodes: list[Node | str], *, wrap: bool) -> None:
         if not nodes:
             return
-        line = _Line()
+        line = Line()
         line.add(nodes)
-        markup = "".join(line.html)
+        markup, text = "".join(line.html), "".join(line.text)
         if markup:
             if self._bare and not wrap:
                 self.html.append("<br>")
@@ -104,18 +106,34 @@ class Layout:
             self.regular = (
                 self.regular
                 and self._tag not in ("table", "tr")
-                and (not wrap or self._may_hold("p"))
-                and not (len(markup) <= RELATIVE_TIME_LIMIT and is_relative_time("".join(line.text)))
+                and (not wrap or may_hold(self._tag, "p"))
+                and not (len(markup) <= RELATIVE_TIME_LIMIT and is_relative_time(text))
             )
-            self.text += [part for part in map(str.strip, "".join(line.text).split("\n")) if part]
+            self.text += lines(text)
 
 
-class _Line:
+@cache
+def may_hold(around: str, tag: str) -> bool:
+    """Whether a block stands where it belongs: inline elements and those for text of their own hold none."""
+    return (
+        (around in _ONLY_IN[tag] if tag in _ONLY_IN else tag in BLOCKS)
+        and (not around or around in BLOCKS)
+        and (around not in _ONLY_HOLDS or tag in _ONLY_HOLDS[around])
+    )
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a run: it is parted where a break was forced."""
+    return [part for line in text.split("\n") if (part := line.strip())]
+
+
+class Line:
     """One run of inline content. A space is written once, outside of the elements that begin or end beside it."""
 
     def __init__(self) -> None:
         self.html: list[str] = []
         self.text: list[str] = []
+        self._open: list[tuple[int, int]] = []
         self._gap = 0
         self._space = False
         self._begun = False
@@ -124,36 +142,48 @@ class _Line:
     def add(self, nodes: list[Node | str]) -> None:
         for node in nodes:
             if isinstance(node, str):
-                self._words(node)
+                words = " ".join(node.split())
+                before, after = node[:1].isspace(), node[-1:].isspace()
+                self.write(html.escape(words, quote=False), words, before=before, after=after)
             elif node.tag == "br":
-                self._breaks += self._begun
+                self.break_()
             elif node.tag == "img":
-                self._before()
-                self.html.append(f"<img{node.attributes}>")
-                self._gap = len(self.html)
+                self.picture(node.attributes)
             else:
-                self._element(node)
+                self.begin(node.tag, node.attributes)
+                self.add(node.children)
+                self.end(node.tag)
 
-    def _element(self, node: Node) -> None:
-        start, gap = len(self.html), self._gap
-        self.html.append(f"<{node.tag}{node.attributes}>")
-        self.add(node.children)
+    def begin(self, tag: str, attributes: str) -> None:
+        self._open.append((len(self.html), self._gap))
+        self.html.append(f"<{tag}{attributes}>")
+
+    def end(self, tag: str) -> None:
+        start, gap = self._open.pop()
         if self._gap == gap:
             del self.html[start:]
         else:
-            self.html.append(f"</{node.tag}>")
+            self.html.append(f"</{tag}>")
             self._gap = len(self.html)
 
-    def _words(self, source: str) -> None:
-        words = " ".join(source.split())
-        self._space = self._space or source[:1].isspace()
+    def break_(self) -> None:
+        self._breaks += self._begun
+
+    def picture(self, attributes: str) -> None:
+        self._before()
+        self.html.append(f"<img{attributes}>")
+        self._gap = len(self.html)
+
+    def write(self, markup: str, words: str, *, before: bool, after: bool) -> None:
+        """Words, single-spaced, and the same as markup; whether white space stood before and after them."""
+        self._space = self._space or before
         if not words:
             return
         self._before()
-        self.html.append(html.escape(words, quote=False))
+        self.html.append(markup)
         self.text.append(words)
         self._gap = len(self.html)
-        self._space = source[-1:].isspace()
+        self._space = after
 
     def _before(self) -> None:
         """Write the breaks or the space that are due before what comes now."""

@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 from lxml import etree
 
+from deltawire.formats import jsonld
 from deltawire.formats import text as texts
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.dom import Page, line
 from deltawire.formats.foreign import Flaw, every_object, mapping, objects, parse_json, string
+from deltawire.formats.jsonld_updates import address
 from deltawire.formats.page import is_markup, jsonld_scripts
 from deltawire.formats.urls import canonical_url
 from deltawire.model import Entry
@@ -124,9 +126,9 @@ def _blogs(page: Page, base: str) -> Iterator[Found]:
         except Flaw:
             continue
         for item in every_object(document):
-            if "LiveBlogPosting" in _types(item):
-                url = string(item, "url") or string(item, "@id") or string(item, "mainEntityOfPage")
-                if link := _found(url, base, string(item, "headline") or string(item, "name"), _published(item)):
+            if jsonld.BLOG in jsonld.types(item):
+                title = string(item, "headline") or string(item, "name")
+                if link := _found(address(item), base, title, _published(item)):
                     yield link
     marked = (n for n in page.root.iter(etree.Element) if (n.get("itemtype") or "").rstrip("/").endswith(_BLOG_TYPE))
     # Items within items have one anchor, and are looked through once for each level.
@@ -134,11 +136,6 @@ def _blogs(page: Page, base: str) -> Iterator[Found]:
     for anchor in firsts:
         if anchor is not None and (link := _found(anchor.get("href"), base, line(anchor) or "")):
             yield link
-
-
-def _types(item: dict[str, Any]) -> list[object]:
-    types = item.get("@type")
-    return types if isinstance(types, list) else [types]
 
 
 def _published(item: dict[str, Any]) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from deltawire.formats.text import clean
@@ -23,6 +24,11 @@ _BREAKS = re.compile(r"[\t\r\n]")
 _WHOLE = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\w.\-]")
 _MAX = 4096
+# What nearly all links are: nothing in them needs to be resolved, decoded or escaped, which is what urllib is slow at.
+_SIMPLE = re.compile(
+    r"(https?://[a-z0-9.-]+)?(/[A-Za-z0-9_!$%&'()*+,.:=@~/-]*)"
+    r"(?:\?([A-Za-z0-9_!$%&'()*+,.:;=@~/?-]*))?(#[A-Za-z0-9_!$%&'()*+,.:;=@~/?-]+)?"
+)
 
 
 def canonical_url(url: str, base: str | None = None) -> str | None:
@@ -57,6 +63,28 @@ def fragment(url: str) -> str | None:
 
 
 def _canonical(url: str, base: str | None, *, image: bool) -> str | None:
+    simple = _SIMPLE.fullmatch(url) if len(url) <= _MAX else None
+    if simple is None:
+        return _resolved(url, base, image=image)
+    site, path, query, named = simple.groups()
+    if site is None:
+        # A path that is relative to nothing, begins with a host, or has dots to be resolved.
+        site = None if not base or path.startswith("//") or "/." in path else _site(base)
+        if site is None:
+            return _resolved(url, base, image=image)
+    kept = _told(query, image=image) if query else ""
+    return f"{site}{path}{kept and '?'}{kept}{named or ''}"
+
+
+@lru_cache(256)
+def _site(base: str) -> str | None:
+    """The scheme and host of an address, as they stand in every address that is relative to it."""
+    root = _resolved("/", base, image=False)
+    return root.removesuffix("/") if root else None
+
+
+def _resolved(url: str, base: str | None, *, image: bool) -> str | None:
+    """What ``_canonical`` says of any address."""
     url = _BREAKS.sub("", clean(url)).strip()
     if not url or len(url) > _MAX:
         return None
@@ -71,10 +99,14 @@ def _canonical(url: str, base: str | None, *, image: bool) -> str | None:
     if scheme != "mailto":
         user, at, host = netloc.rpartition("@")
         netloc = user + at + host.lower().removesuffix(_PORTS[scheme])
-    query = "&".join(pair for pair in parts.query.split("&") if pair and not _is_noise(pair, image=image))
     path = parts.path or ("/" if scheme != "mailto" else "")
-    whole = urlunsplit((scheme, netloc, path, query, parts.fragment))
+    whole = urlunsplit((scheme, netloc, path, _told(parts.query, image=image), parts.fragment))
     return _UNSAFE.sub(lambda match: quote(match[0]), whole)
+
+
+def _told(query: str, *, image: bool) -> str:
+    """A query without what is noise in it."""
+    return "&".join(pair for pair in query.split("&") if pair and not _is_noise(pair, image=image))
 
 
 def _is_noise(pair: str, *, image: bool) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 
 from deltawire.events import rfc3339
 from deltawire.log.dead_letters import PREFIX
-from deltawire.log.port import Log, Outgoing, Record, snapshot
+from deltawire.log.port import Log, Outgoing, Reader, Record, snapshot
 from deltawire.log.topics import Topics
 
 REDRIVEN = "dlq.redriven"
@@ -104,7 +104,36 @@ def _letter(record: Record) -> Letter | None:
     )
 
 
-async def obstacle(log: Log, topics: Topics, letter: Letter) -> str | None:
+class Newest:
+    """What the newest record of each key is. A partition is read once, however often it is asked about: later questions
+    only read what has come since. Use it as a context manager.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._readers: dict[tuple[str, int], Reader] = {}
+        self._offsets: dict[tuple[str, int, str | None], int] = {}
+
+    async def __aenter__(self) -> Newest:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for reader in self._readers.values():
+            await reader.close()
+
+    async def offset(self, topic: str, partition: int, key: str | None) -> int | None:
+        """The offset of the newest record of the key that there is now, null if there is none."""
+        begin, end = (await self._log.bounds(topic))[partition]
+        reader = self._readers.get((topic, partition))
+        if reader is None:
+            reader = self._readers[topic, partition] = await self._log.reader(topic, {partition: begin})
+        while reader.positions[partition] < end:
+            for record in await reader.poll():
+                self._offsets[topic, partition, record.key] = record.offset
+        return self._offsets.get((topic, partition, key))
+
+
+async def obstacle(newest: Newest, topics: Topics, letter: Letter) -> str | None:
     """Why the letter must not be put back, in one sentence; null where nothing speaks against it."""
     topic = next((topic for topic in topics if topic.name == letter.topic), None)
     if topic is None:
@@ -114,9 +143,9 @@ async def obstacle(log: Log, topics: Topics, letter: Letter) -> str | None:
     if topic.public:
         return f"subscribers of {letter.topic} have read it, and would read it a second time, out of its place"
     if topic.compact:
-        async for record in snapshot(log, letter.topic, [letter.partition]):
-            if record.key == letter.record.key and record.offset > letter.offset:
-                return f"{letter.topic} has a newer record of {record.key!r}, which it would undo"
+        offset = await newest.offset(letter.topic, letter.partition, letter.record.key)
+        if offset is not None and offset > letter.offset:
+            return f"{letter.topic} has a newer record of {letter.record.key!r}, which it would undo"
     return None
 
 

@@ -13,16 +13,17 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
-from multidict import CIMultiDict
 from yarl import URL
 
-from deltawire import config_rules, net, variables
+from deltawire import config_rules, http_time, net, variables
 from deltawire.clock import Clock, utc_now
 from deltawire.config import FetchConfig
 from deltawire.formats import addresses
-from deltawire.poller import headers
+from deltawire.poller import exchange, headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.deadline import deadline
+from deltawire.poller.exchange import Answer, Target
+from deltawire.poller.hosts import LONGEST_KNOWN
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 
 MAX_REDIRECTS = 5
@@ -32,12 +33,8 @@ ACCEPT = (
     "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
 )
 NO_VALIDATORS = Validators()
-# As aiohttp has them: it would make this of a dict at each request.
-_HEADERS = CIMultiDict({"Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING})
 _ADDRESSES = 32_768
 """URLs of which it is remembered what was found out by taking them apart."""
-_WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
-"""The total deadline is that of ``fetch``, with all redirects; a second one for each request costs a timer."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 
@@ -105,32 +102,25 @@ async def _fetch(
 ) -> Fetched:
     asked, values = variables.expand(_address(url))
     own = asked if home == url else variables.expand(_address(home))[0]
-    here, parsed = asked, _checked(asked)
+    here, place = asked, _checked(asked, config.user_agent)
     permanent: str | None = None
     lasting = True
     wait: datetime | None = None
     for _ in range(MAX_REDIRECTS + 1):
         target = None if here == own else _digest(here)
-        sent = _headers(validators if validators.target == target else NO_VALIDATORS)
-        response = await session.get(
-            parsed,
-            timeout=_WITHIN,
-            headers=sent,
-            allow_redirects=False,
-            auto_decompress=False,
-            read_bufsize=CHUNK,
-        )
+        conditions = _conditions(validators) if validators.target == target else ()
+        response = await exchange.get(session, place, conditions, CHUNK)
         try:
             if response.status in _REDIRECTS:
                 there = next_hop(here, response)
                 lasting = lasting and response.status in _PERMANENT and _keepable(here, there)
                 permanent = _shown(there, values) if lasting else permanent
-                wait = headers.later(wait, headers.retry_after(response.headers.get("Retry-After"), clock()))
-                here, parsed = there, _parsed(there)
+                wait = headers.later(wait, http_time.retry_after(response.headers.get("Retry-After"), clock()))
+                here, place = there, _target(there, config.user_agent)
                 continue
-            if response.status == 304 and len(sent) == len(_HEADERS):
+            if response.status == 304 and not conditions:
                 raise FetchRefused("not-modified", f"{_host(here)} answered 304 to a request without conditions", 304)
-            fetched = await _conclude(response, config, _shown(here, values), target, clock, cut)
+            fetched = await _conclude(response, config, place.url, _shown(here, values), target, clock, cut)
             if permanent is None and wait is None:
                 return fetched
             return msgspec.structs.replace(fetched, permanent=permanent, retry_after=wait)
@@ -140,8 +130,9 @@ async def _fetch(
 
 
 async def _conclude(
-    response: aiohttp.ClientResponse,
+    response: Answer,
     config: FetchConfig,
+    url: URL,
     shown_url: str,
     target: str | None,
     clock: Clock,
@@ -156,8 +147,8 @@ async def _conclude(
             GONE if status == 410 else f"http-{status}",
             f"{host} answered {status} {phrase}".rstrip(),
             status,
-            headers.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
-            str(response.url) if status in (429, 503) else None,
+            http_time.retry_after(response.headers.get("Retry-After"), now) if status in (429, 503) else None,
+            str(url.with_user(None).with_fragment(None)) if status in (429, 503) else None,
         )
     body, body_hash = (b"", "") if status == 304 else await _body(response, config.max_bytes, host, cut)
     content_type = response.headers.get("Content-Type")
@@ -178,13 +169,13 @@ async def _conclude(
     )
 
 
-async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut: bool) -> tuple[bytes, str]:
+async def _body(response: Answer, max_bytes: int, host: str, cut: bool) -> tuple[bytes, str]:
     """The unpacked body and its digest, taken as the body comes: that of megabytes at once would hold up the others."""
 
     def too_large() -> FetchRefused:
         return FetchRefused("too-large", f"the document of {host} is larger than {max_bytes} bytes", response.status)
 
-    if (response.content_length or 0) > max_bytes and not cut:
+    if int(response.headers.get("Content-Length", 0)) > max_bytes and not cut:
         raise too_large()
     encodings = response.headers.getall("Content-Encoding", [])
     pieces: list[bytes] = []
@@ -216,32 +207,29 @@ async def _body(response: aiohttp.ClientResponse, max_bytes: int, host: str, cut
     return b"".join(pieces), _short(digest)
 
 
-def _headers(validators: Validators) -> CIMultiDict[str]:
-    fields = _HEADERS.copy()
-    if validators.etag is not None:
-        fields["If-None-Match"] = validators.etag
-    if validators.last_modified is not None:
-        fields["If-Modified-Since"] = validators.last_modified
-    return fields
+def _conditions(validators: Validators) -> list[tuple[str, str]]:
+    said = (("If-None-Match", validators.etag), ("If-Modified-Since", validators.last_modified))
+    return [(name, value) for name, value in said if value is not None]
 
 
 @lru_cache(_ADDRESSES)
-def _checked(url: str) -> URL:
-    """The URL taken apart, once for all requests: what aiohttp finds out about it stays with it, too."""
+def _checked(url: str, agent: str) -> Target:
+    """The URL taken apart, once for all requests."""
     # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
     if config_rules.url_mistake(url) is not None:
         raise FetchRefused("url", "the URL of the feed is not a complete http:// or https:// URL")
-    return _parsed(url)
+    return _target(url, agent)
 
 
-def _parsed(url: str) -> URL:
+def _target(url: str, agent: str) -> Target:
     try:
-        return URL(url)
+        parsed = URL(url)
     except ValueError:
         raise aiohttp.InvalidURL(url) from None
+    return exchange.target(parsed, {"User-Agent": agent, "Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING})
 
 
-def next_hop(here: str, response: aiohttp.ClientResponse) -> str:
+def next_hop(here: str, response: Answer | aiohttp.ClientResponse) -> str:
     """Where a redirect leads. Credentials go with it only within the same scheme, host and port."""
     host = _host(here)
     location = response.headers.get("Location", "").strip()
@@ -307,11 +295,15 @@ def _plain(url: str) -> str:
 
 
 def _shown(url: str, values: Mapping[str, str]) -> str:
-    return variables.conceal(url, values) if values else _plain(url)
+    return variables.conceal(url, values) if values or len(url) > LONGEST_KNOWN else _plain(url)
+
+
+def _host(url: str) -> str:
+    return _named(url) if len(url) <= LONGEST_KNOWN else _named.__wrapped__(url)
 
 
 @lru_cache(_ADDRESSES)
-def _host(url: str) -> str:
+def _named(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"
     except ValueError:

@@ -18,6 +18,7 @@ from deltawire import telemetry
 from deltawire.formats import registry
 from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.content import CONTENT_VERSION
+from deltawire.formats.feed import item_name
 from deltawire.formats.memo import Memory
 from deltawire.model import Reading
 from deltawire.poller import digest
@@ -49,6 +50,7 @@ class Guard:
         self._threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read")
         self._memory = Memory(MEMORY_BYTES, self._readers)
         self._told = (0, 0)
+        self._in_threads = 0
         self.workers = Pool(bounds=bounds)
         self._suspects: set[str] = set()
 
@@ -83,11 +85,20 @@ class Guard:
                 return self._read(remembering, format_)
             telemetry.readings.labels("thread").inc()
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._read, remembering, format_)
+            self._in_threads += 1
+            try:
+                return await loop.run_in_executor(self._threads, self._read, remembering, format_)
+            finally:
+                self._in_threads -= 1
         except NeedsLenient:
             return await self._read_apart(raw, format_, feed)
         finally:
             self._tell()
+
+    @property
+    def waiting(self) -> int:
+        """Documents that wait for a thread."""
+        return max(0, self._in_threads - READ_THREADS)
 
     def _read(self, raw: Raw, format_: str) -> Readout:
         try:
@@ -144,9 +155,9 @@ def belongs_here(raw: Raw) -> bool:
     body = raw.body
     if body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"<", b"{", b"["):
         return len(body) <= TEXT_BYTES
-    if len(body) > FEED_BYTES or not registry.FORMATS["rss"].claims(raw):
+    if len(body) > FEED_BYTES or (item := item_name(raw)) is None:
         return len(body) <= DOCUMENT_BYTES
-    return body.count(b"<item") + body.count(b"<entry") <= FEED_ITEMS
+    return body.count(f"<{item}".encode()) <= FEED_ITEMS
 
 
 def _fingerprint() -> str:

@@ -172,7 +172,7 @@ class _Asking:
             async with poller.gates.slot(place):
                 outcome = await fetch(poller.session, poller.config.fetch, place, clock=poller.clock)
         if isinstance(outcome, Failure):
-            poller.slow_down(outcome)
+            poller.gates.heed(outcome, poller.clock())
             self.refused = outcome.status in (429, 503)
             return outcome.cause
         raw = Raw(body=outcome.body, url=outcome.url, content_type=outcome.content_type, fetched_at=self._fetched_at)
@@ -247,5 +247,6 @@ def _oldest(reading: Reading) -> datetime | None:
 
 def _newest(reading: Reading, state: FetchState, now: datetime) -> datetime | None:
     """The newest entry seen so far; what claims to be of the future counts as of now."""
-    times = [min(at, now) for at in _times(reading)]
+    shown = max(_times(reading), default=None)
+    times = [] if shown is None else [min(shown, now)]
     return max([*times, *([state.newest_at] if state.newest_at else [])], default=None)

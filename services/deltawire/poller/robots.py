@@ -34,18 +34,26 @@ SHORTEST = 3600.0
 RETRY = 600.0
 """Seconds after which a robots.txt that could not be had is asked for again."""
 
+REMEMBERED_BYTES = 8 * 1024 * 1024
+"""Of all files together; taken apart they need up to thirty times as much. A page that redirects to a host of another
+name at each look would else fill the memory in a day.
+"""
+
 _MOST_ORIGINS = 10_000
-_MOST_VERDICTS = 10_000
+_LEAST_BYTES = 512
+_MOST_VERDICTS = 1_000
 _token = re.compile(r"[A-Za-z_-]+")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of an origin until ``until`` (seconds of the loop's clock), and what they said of its pages so far.
 
-    Without ``parsed`` everything is allowed, or nothing if ``unreachable`` says why they could not be had.
+    Without ``parsed`` everything is allowed, or nothing if ``unreachable`` says why they could not be had. ``size`` is
+    that of the file.
     """
 
     until: float
+    size: int = _LEAST_BYTES
     parsed: Protego | None = None
     verdicts: dict[str, bool] = {}
     unreachable: str | None = None
@@ -58,7 +66,7 @@ def is_page(format_: str, read_as: str | None) -> bool | None:
 
 
 class Robots:
-    """The rules of the origins asked so far, in memory."""
+    """The rules of the origins asked last, in memory."""
 
     def __init__(self, session: aiohttp.ClientSession, config: FetchConfig, gates: Gates) -> None:
         self._session = session
@@ -67,6 +75,7 @@ class Robots:
         self._gates = gates
         self._rules: dict[str, Rules] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._size = 0
         found = _token.match(config.user_agent)
         self._name = found[0] if found else "deltawire"
 
@@ -106,10 +115,19 @@ class Robots:
             known = self._rules.get(origin)
             if known is None or clock() >= known.until:
                 known = await self._ask(origin, known)
-                self._rules[origin] = known
-                if len(self._rules) > _MOST_ORIGINS:
-                    self._forget(clock())
+            self._keep(origin, known)
             return known
+
+    def _keep(self, origin: str, rules: Rules) -> None:
+        """Remember them as those needed last; those not needed for longest give way."""
+        before = self._rules.pop(origin, None)
+        self._rules[origin] = rules
+        self._size += rules.size - (before.size if before else 0)
+        while len(self._rules) > 1 and (self._size > REMEMBERED_BYTES or len(self._rules) > _MOST_ORIGINS):
+            oldest = next(iter(self._rules))
+            self._size -= self._rules.pop(oldest).size
+            if not self._locks[oldest].locked():
+                del self._locks[oldest]
 
     async def _ask(self, origin: str, known: Rules | None) -> Rules:
         url = f"{origin}/robots.txt"
@@ -120,16 +138,10 @@ class Robots:
             until = now + min(max(outcome.fresh_for or FRESH_FOR, SHORTEST), FRESH_FOR)
             # Away from the loop: half a megabyte of rules takes a while.
             parsed = await asyncio.to_thread(Protego.parse, outcome.body.decode("utf-8-sig", "replace"))
-            return Rules(until=until, parsed=parsed)
+            return Rules(until=until, size=max(len(outcome.body), _LEAST_BYTES), parsed=parsed)
         wait = 0.0 if outcome.retry_after is None else (outcome.retry_after - utc_now()).total_seconds()
-        if outcome.refused_by is not None and wait > 0:
-            self._gates.refused(url, wait)
+        self._gates.heed(outcome, utc_now())
         return unavailable(outcome, known, now, wait)
-
-    def _forget(self, now: float) -> None:
-        for origin in [origin for origin, rules in self._rules.items() if rules.until <= now]:
-            if not self._locks[origin].locked():
-                del self._rules[origin], self._locks[origin]
 
 
 def unavailable(failure: Failure, known: Rules | None, now: float, wait: float = 0.0) -> Rules:

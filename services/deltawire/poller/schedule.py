@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from deltawire.config import FetchConfig
+from deltawire.http_time import RETRY_AFTER_CAP
 from deltawire.model import LONGEST_INTERVAL_S, Feed
 from deltawire.poller import cadence, websub
 from deltawire.poller.starts import Opening
@@ -117,11 +118,10 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     What was planned before the stop is kept, as far as it is in the future and not beyond the feed's interval, unless
     it was planned in reliance on a hub.
     Feeds that start together are spread out (``starts``), but one that was read before waits no longer than its
-    interval, or ``live_interval`` if that is more.
+    interval, or ``live_interval`` if that is more. One that was not stands in line besides (``place``).
     """
-    if state.last_read_at is None:
-        offset = opening.wait + opening.new * jitter(feed.id, 0)
-    else:
+    offset = 0.0
+    if state.last_read_at is not None:
         offset = min(opening.before, max(fetch.live_interval, state.interval)) * jitter(feed.id, 0)
     due = now + timedelta(seconds=offset)
     # What was announced while nobody listened has to be seen now.
@@ -129,8 +129,18 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     if state.next_poll_at is not None and not missed:
         due = max(due, min(state.next_poll_at, now + timedelta(seconds=bounds(feed)[1])))
     if state.retry_after is not None:
-        due = max(due, state.retry_after)
+        # Longer than is obeyed at all: the clock ran ahead when that was written.
+        due = max(due, min(state.retry_after, now + RETRY_AFTER_CAP))
     return due
+
+
+def place(feed: Feed, state: FetchState, opening: Opening) -> float | None:
+    """Where a feed stands in line for its first look: by chance within its batch, for neighbours in a list often are of
+    one host; null if it need not.
+    """
+    if opening.line is None or state.last_read_at is not None:
+        return None
+    return opening.line + jitter(feed.id, 0)
 
 
 def soonest(feed: Feed, state: FetchState, now: datetime) -> datetime:

@@ -20,11 +20,11 @@ from deltawire.formats import links, registry
 from deltawire.formats.base import Raw, Unreadable
 from deltawire.formats.foreign import load_json
 from deltawire.formats.page import is_markup
-from deltawire.log.dead_letters import Skips
 from deltawire.log.partitioner import partition_for_key
-from deltawire.log.port import LogError, Outgoing, Writer, snapshot
+from deltawire.log.port import LogError, Outgoing, Writer
 from deltawire.log.workers import run_partitions
 from deltawire.poller.fetch import fetch
+from deltawire.poller.latest import latest
 from deltawire.poller.outcome import Failure, Fetched, Validators, mend
 from deltawire.poller.schedule import jitter
 from deltawire.poller.series_decide import Decision, decide, has_news
@@ -69,29 +69,15 @@ async def _run(poller: Poller) -> None:
 async def _follow(poller: Poller, partition: int, mine: Sequence[SeriesConfig]) -> None:
     writer = await poller.log.writer(f"{poller.topics.prefix}.{SERVICE}.{partition}")
     try:
-        states = await _remembered(poller, partition)
+        # A state that cannot be read begins anew: its feeds say which blogs the series had.
+        found = await latest(poller.log, poller.topics.series, partition, SeriesState)
+        await found.skips(poller.topics, SERVICE, poller.clock()).write(poller.log)
         writing = asyncio.Lock()
-        await until_one_ends(_Watch(poller, writer, writing, series, states.get(series.id)).run() for series in mine)
+        await until_one_ends(
+            _Watch(poller, writer, writing, series, found.values.get(series.id)).run() for series in mine
+        )
     finally:
         await writer.close()
-
-
-async def _remembered(poller: Poller, partition: int) -> dict[str, SeriesState]:
-    """The state of each series. One that cannot be read begins anew: its feeds say which blogs it had."""
-    states: dict[str, SeriesState] = {}
-    skips = Skips(poller.topics, SERVICE)
-    async for record in snapshot(poller.log, poller.topics.series, [partition]):
-        if record.key is None:
-            continue
-        if record.value is None:
-            states.pop(record.key, None)
-            continue
-        try:
-            states[record.key] = msgspec.json.decode(record.value, type=SeriesState)
-        except msgspec.DecodeError as error:
-            skips.skip(record, error, poller.clock())
-    await skips.write(poller.log)
-    return states
 
 
 class _Watch:
@@ -224,7 +210,7 @@ class _Watch:
     async def _failed(self, failure: Failure, now: datetime) -> float:
         self._attempts += 1
         pause = min(self._series.interval * 2.0 ** min(self._attempts, 20), max(LONGEST_PAUSE, self._series.interval))
-        self._poller.slow_down(failure)
+        self._poller.gates.heed(failure, self._poller.clock())
         await self._note(failure.cause, failure.detail, now, failure.retry_after)
         return max(pause, self._refused())
 

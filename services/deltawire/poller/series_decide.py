@@ -58,9 +58,9 @@ def decide(
 
     ``listed`` are its links that match, the newest first as far as is known; ``feeds`` all wanted feeds.
     """
-    blogs = _with_own(series.id, state.blogs, feeds)
+    blogs = [replace(b, date=_believed(b.date, now)) for b in _with_own(series.id, state.blogs, feeds)]
     known = {blog.key for blog in blogs}
-    new = [candidate for candidate in listed if candidate.key not in known]
+    new = [replace(c, date=_believed(c.date, now)) for c in listed if c.key not in known]
     chosen, passed, held = _choose(blogs, new, now)
     chain = _Chain(series, blogs, feeds, now)
     chosen.reverse()  # the lowest on the page is the oldest of its day
@@ -85,6 +85,11 @@ def _with_own(series_id: str, blogs: Sequence[Blog], feeds: Mapping[str, Feed]) 
     lost = [f for f in feeds.values() if f.series == series_id and f.id not in known]
     recovered = [Blog(key=address_key(f.url), found_at=_LONG_AGO, feed=f.id, date=date_of(f.url)) for f in lost]
     return [*recovered, *blogs]
+
+
+def _believed(day: date | None, now: datetime) -> date | None:
+    """The day of a blog, unless it is to come: what announces an event names its day. Tomorrow has begun somewhere."""
+    return day if day and day <= now.date() + timedelta(days=1) else None
 
 
 def _choose(

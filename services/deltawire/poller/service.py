@@ -18,17 +18,19 @@ from deltawire.clock import Clock, utc_now
 from deltawire.config import Config
 from deltawire.log.dead_letters import Skips
 from deltawire.log.fuse import Fuse
-from deltawire.log.port import Log, Record, snapshot
+from deltawire.log.port import Log, Record
 from deltawire.log.topics import Topics
 from deltawire.log.workers import run_partitions
 from deltawire.model import Feed
 from deltawire.poller import look as looks
 from deltawire.poller import series
 from deltawire.poller.guard import Guard
+from deltawire.poller.latest import Latest, decode, latest
 from deltawire.poller.shared import Poller
 from deltawire.poller.starts import Opening
 from deltawire.poller.watch import Watch
 from deltawire.poller_state import FetchState
+from deltawire.tasks import until_one_ends
 
 logger = structlog.get_logger()
 
@@ -55,7 +57,7 @@ async def run(
     try:
         async with poller.websub.listening():
             polling = run_partitions(log, SERVICE, topics.feeds, functools.partial(_watch_partition, poller))
-            await series.beside(poller, polling)
+            await until_one_ends([series.beside(poller, polling), poller.starts.run()])
     finally:
         summaries.cancel()
         await guard.close()
@@ -65,8 +67,9 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
     log, topics = poller.log, poller.topics
     # The tail begins exactly where the snapshot ended.
     bounds = await log.bounds(topics.feeds)
-    feeds, unreadable, fuse = await _latest(poller, topics.feeds, partition, Feed, bounds)
-    states, *_ = await _latest(poller, topics.fetch_state, partition, FetchState)
+    wanted, fuse = await _restored(poller, topics.feeds, partition, Feed, bounds)
+    known, _ = await _restored(poller, topics.fetch_state, partition, FetchState)
+    feeds, states, unreadable = wanted.values, known.values, wanted.unreadable
     for feed_id, state in list(states.items()):
         # A feed whose record cannot be read is not one that was removed.
         if feed_id in unreadable or (feed_id in feeds and feeds[feed_id].generation == state.generation):
@@ -85,15 +88,15 @@ async def _watch_partition(poller: Poller, partition: int) -> None:
             readable: list[tuple[Record, Feed | None]] = []
             for record in records:
                 try:
-                    readable.append((record, _decode(record, Feed)))
+                    readable.append((record, decode(record, Feed)))
                 except msgspec.DecodeError as error:
                     skips.skip(record, error, poller.clock())
                 else:
                     skips.passed()
             fuse = fuse.after(skips.outcomes)
             await skips.write(log)
-            known = (watches.get(record.key or "") for record, feed in readable if feed is not None)
-            opening = _opening(poller, known)
+            touched = (watches.get(record.key or "") for record, feed in readable if feed is not None)
+            opening = _opening(poller, touched)
             for record, feed in readable:
                 await _apply(poller, watches, record, feed, opening)
     finally:
@@ -135,44 +138,15 @@ async def _apply(
     watches[feed.id].start(opening)
 
 
-async def _latest(
+async def _restored(
     poller: Poller, topic: str, partition: int, type_: type[T], bounds: Mapping[int, tuple[int, int]] | None = None
-) -> tuple[dict[str, T], frozenset[str], Fuse]:
-    """The latest value of each key, the keys whose latest record cannot be read, and what that leaves of the fuse.
-
-    Such a key keeps the value before it as long as the log does.
-    """
-    latest: dict[str, T] = {}
-    # A record that a later one replaced matters to nobody, readable or not.
-    outcomes: dict[str, tuple[Record, msgspec.DecodeError] | None] = {}
-    async for record in snapshot(poller.log, topic, [partition], bounds=bounds):
-        if record.key is None:
-            continue
-        outcomes.pop(record.key, None)
-        try:
-            value = _decode(record, type_)
-        except msgspec.DecodeError as error:
-            outcomes[record.key] = record, error
-            continue
-        outcomes[record.key] = None
-        if value is None:
-            latest.pop(record.key, None)
-        else:
-            latest[record.key] = value
-    skips = Skips(poller.topics, SERVICE)
-    for outcome in outcomes.values():
-        if outcome is None:
-            skips.passed()
-        else:
-            skips.skip(*outcome, poller.clock())
+) -> tuple[Latest[T], Fuse]:
+    """The latest values, and what those that cannot be read leave of the fuse."""
+    found = await latest(poller.log, topic, partition, type_, bounds)
+    skips = found.skips(poller.topics, SERVICE, poller.clock())
     fuse = Fuse(limits=poller.config.dead_letters, where=f"{topic} partition {partition}").after(skips.outcomes)
     await skips.write(poller.log)
-    return latest, frozenset(key for key, outcome in outcomes.items() if outcome is not None), fuse
-
-
-def _decode(record: Record, type_: type[T]) -> T | None:
-    """The value of a record, null for a tombstone."""
-    return None if record.value is None else msgspec.json.decode(record.value, type=type_)
+    return found, fuse
 
 
 async def _summarise(poller: Poller) -> None:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from deltawire.http_time import http_date
 from deltawire.model import Feed
-from deltawire.poller import headers
 from deltawire.poller.outcome import Fetched
 from deltawire.poller.schedule import jitter
 from deltawire.poller_state import FetchState, Trust
@@ -62,5 +62,5 @@ def after(
 
 
 def _doubtful(state: FetchState, now: datetime) -> bool:
-    date = headers.http_date(state.last_modified)
+    date = http_date(state.last_modified)
     return state.etag is None and date is not None and date > now + timedelta(days=1)

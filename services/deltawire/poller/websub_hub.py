@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from deltawire import http_time
 from deltawire.clock import Clock
 from deltawire.config import FetchConfig
-from deltawire.poller import headers
 from deltawire.poller.fetch import MAX_REDIRECTS, FetchRefused, failure_of, next_hop
 from deltawire.poller.hosts import Gates
 from deltawire.poller.outcome import Failure
@@ -49,9 +48,8 @@ async def ask(
             failure = Failure(cause="timeout", detail=f"{host} gave no answer within {config.timeout:g} s")
         except aiohttp.ClientError as error:
             failure = failure_of(error, host)
-    if failure is not None and failure.refused_by is not None:
-        until: datetime | None = failure.retry_after
-        gates.refused(failure.refused_by, None if until is None else (until - clock()).total_seconds())
+    if failure is not None:
+        gates.heed(failure, clock())
     return failure
 
 
@@ -73,7 +71,7 @@ async def _post(session: aiohttp.ClientSession, hub: str, form: dict[str, str], 
                 cause=f"http-{status}",
                 detail=f"{host} answered {status} to a request to subscribe or unsubscribe",
                 status=status,
-                retry_after=headers.retry_after(response.headers.get("Retry-After"), clock()) if busy else None,
+                retry_after=http_time.retry_after(response.headers.get("Retry-After"), clock()) if busy else None,
                 refused_by=here if busy else None,
             )
     return Failure(cause="redirect", detail=f"{urlsplit(hub).hostname} redirects more than {MAX_REDIRECTS} times")
