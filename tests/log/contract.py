@@ -162,6 +162,21 @@ class LogContract:
         assert offsets == sorted(set(offsets))
         assert (await log.bounds(topic))[partition][1] > offsets[-1]
 
+    async def test_the_offsets_that_append_tells_are_where_the_records_stand(self, log: Log, engine: Engine) -> None:
+        topics = engine.topics
+        told = []
+        for n in range(4):
+            records = [
+                out(topics.events, "feed", b"%d" % n),
+                out(topics.entries, "a"),
+                out(topics.events, "feed", b"-"),
+            ]
+            told.append(await log.append(records))
+        found = await everything(log, topics.events)
+        entries = await everything(log, topics.entries)
+        expected = [[found[2 * n].offset, entries[n].offset, found[2 * n + 1].offset] for n in range(4)]
+        assert told in ([None] * 4, expected)
+
     async def test_what_cannot_be_written_is_refused_whole(self, log: Log, engine: Engine) -> None:
         good = out(engine.topics.events, "feed")
         count = len(await log.bounds(engine.topics.events))

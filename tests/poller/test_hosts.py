@@ -9,7 +9,7 @@ import pytest
 
 from deltawire.config import FetchConfig
 from deltawire.poller import hosts
-from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host
+from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host, _Room
 from deltawire.poller.outcome import Failure
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -154,3 +154,40 @@ async def test_the_places_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
     await asyncio.gather(*(fetch(f"https://host{n}.example/") for n in range(12)))
     assert most == 3
+
+
+async def test_whoever_waits_longest_is_next_and_a_turn_given_up_is_the_next_ones() -> None:
+    room = _Room(1)
+    await room.enter()
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        await room.enter()
+        entered.append(number)
+
+    waiting = [asyncio.create_task(enter(number)) for number in range(4)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    room.leave()
+    waiting[1].cancel()
+    await asyncio.wait(waiting[:3])
+    assert entered == [2]
+    assert room.free == 0
+    room.leave()
+    await asyncio.wait(waiting)
+    assert entered == [2, 3]
+    room.leave()
+    assert room.free == 1
+
+
+async def test_a_free_place_is_not_taken_before_those_that_wait_for_the_host() -> None:
+    site = gates(per_host_connections=1, per_host_rate=50)
+    order: list[str] = []
+
+    async def pass_through(url: str) -> None:
+        async with site.slot(url):
+            order.append(url)
+
+    urls = [f"https://example.org/{number}" for number in range(5)]
+    await asyncio.gather(*map(pass_through, urls))
+    assert order == urls

@@ -56,11 +56,10 @@ class FlakyLog:
         inner = await SqliteLog.open(path, topics, partitions=partitions, now=now, maintenance_interval=None, gap=1)
         return cls(inner, random.Random(seed), unknown_rate, revoke_rate, short_poll_rate)
 
-    async def append(self, records: Sequence[Outgoing]) -> None:
+    async def append(self, records: Sequence[Outgoing]) -> Sequence[int]:
         await self.disturb()
         if not self._chance(self._unknown_rate):
-            await self.inner.append(records)
-            return
+            return await self.inner.append(records)
         if self._chance(0.5):
             await self.inner.append(records)
         raise OutcomeUnknown("append: the connection was lost (flaky)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from deltawire.config import Config, FetchConfig
 from deltawire.log.port import LogError, Outgoing, Record, snapshot
 from deltawire.log.sqlite import SqliteLog
 from deltawire.log.topics import Topics
-from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Document, Feed, Observation
+from deltawire.model import DOUBTFUL, REVERSAL_LOOKS, Document, Entry, Feed, Observation
+from deltawire.observations import Amended, Place, Written, held, whole
 from deltawire.poller import service
 from deltawire.poller_state import FetchState
 from support.origin import Answer, Origin
@@ -72,11 +73,8 @@ class Deployment:
         await self.log.append([Outgoing(topic=TOPICS.feeds, key=feed_id, value=None)])
 
     async def observations(self, feed_id: str = "harbour") -> list[Observation]:
-        return [
-            msgspec.json.decode(record.value or b"", type=Observation)
-            async for record in snapshot(self.log, TOPICS.observations)
-            if record.key == feed_id
-        ]
+        records = [record async for record in snapshot(self.log, TOPICS.observations) if record.key == feed_id]
+        return looks(records)
 
     async def kinds(self, feed_id: str = "harbour") -> list[str]:
         return [type(observation).__name__ for observation in await self.observations(feed_id)]
@@ -105,6 +103,18 @@ def shows(entries: int) -> Callable[[list[Observation]], bool]:
     return lambda seen: any(isinstance(one, Document) and len(texts(one)) == entries for one in seen)
 
 
+def looks(records: Sequence[Record]) -> list[Observation]:
+    """The looks of one feed, put together of its records."""
+    read: dict[Place, Entry] = {}
+    found: list[Observation] = []
+    for record in records:
+        written = msgspec.json.decode(record.value or b"", type=Written)
+        if isinstance(written, Document | Amended):
+            read |= held(written)
+        found.append(whole(written, read) if isinstance(written, Amended) else written)
+    return found
+
+
 def texts(observation: Observation) -> list[str]:
     assert isinstance(observation, Document)
     return [entry.content_text for entry in observation.reading.entries]
@@ -123,14 +133,14 @@ class Failing:
         self.hold: asyncio.Event | None = None
         self.held = asyncio.Event()
 
-    async def append(self, records: list[Outgoing]) -> None:
+    async def append(self, records: list[Outgoing]) -> Sequence[int] | None:
         if self.failures:
             self.failures -= 1
             raise LogError("the disk is full")
         if self.hold is not None:
             self.held.set()
             await self.hold.wait()
-        await self._log.append(records)
+        return await self._log.append(records)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)

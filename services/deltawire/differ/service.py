@@ -16,7 +16,8 @@ import structlog
 
 from deltawire import telemetry
 from deltawire.config import DeadLettersConfig
-from deltawire.differ.memory import Batch, Hot, Memory, restore
+from deltawire.differ.memory import Batch, Hot, Memory, report_gap, restore
+from deltawire.differ.readback import read_back
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
 from deltawire.log.dead_letters import report
@@ -62,9 +63,13 @@ async def run(
                 batch = Batch(memory, topics, source, policy)
                 # Large documents, and many at once after a start, take their time: not that of the event loop.
                 taken, written = await asyncio.to_thread(_taken_in, batch, records, partition)
+                while batch.wanted:
+                    batch.give(await read_back(log, topics.observations, partition, batch.wanted))
+                    more, written = await asyncio.to_thread(_taken_in, batch, records[taken:], partition)
+                    taken += more
                 fuse_after = fuse.after(batch.skips.outcomes)
                 await writer.commit(written)
-                await asyncio.to_thread(_settled, batch, records[taken - 1].offset + 1)
+                await asyncio.to_thread(_settled, batch, partition, records[taken - 1].offset + 1)
                 fuse = fuse_after
                 records = records[taken:]
 
@@ -74,11 +79,13 @@ async def run(
 def _taken_in(batch: Batch, records: Sequence[Record], partition: int) -> tuple[int, list[Outgoing]]:
     """How many of the records are in the batch now, and what it writes."""
     taken = batch.add_all(records, datetime.now(UTC))
-    return taken, batch.records(partition, records[taken - 1].offset + 1)
+    return taken, [] if batch.wanted else batch.records(partition, records[taken - 1].offset + 1)
 
 
-def _settled(batch: Batch, position: int) -> None:
+def _settled(batch: Batch, partition: int, position: int) -> None:
     batch.settle(position)
+    if batch.lost:
+        report_gap(partition, batch.lost)
     _report(batch)
 
 

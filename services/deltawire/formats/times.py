@@ -280,6 +280,8 @@ def _moment(
     named = ZONES.get(local_name(stated.upper(), country))
     if named is None:
         return None
-    # RFC 5322 section 4.3: a name that has an offset is that offset, whatever the season.
-    fixed = Zone("UTC", named.offset) if named.offset is not None else named
-    return Moment(local_to_utc(wall, fixed), precision if times_shown(wall, fixed) == 1 else "inferred")
+    if named.offset is not None:
+        # RFC 5322 section 4.3: a name that has an offset is that offset, whatever the season.
+        shifted = wall.replace(tzinfo=timezone(timedelta(minutes=named.offset)) if named.offset else UTC)
+        return Moment(shifted.astimezone(UTC), precision)
+    return Moment(local_to_utc(wall, named), precision if times_shown(wall, named) == 1 else "inferred")

@@ -123,7 +123,7 @@ class Lock:
 class Server:
     """Takes records from other processes on a Unix socket; answers when they are durable."""
 
-    def __init__(self, append: Callable[[Sequence[Outgoing]], Awaitable[None]]) -> None:
+    def __init__(self, append: Callable[[Sequence[Outgoing]], Awaitable[object]]) -> None:
         self._append = append
         self._connections: set[asyncio.Task[None]] = set()
         self._writing: set[asyncio.Task[None]] = set()

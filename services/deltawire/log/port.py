@@ -112,8 +112,10 @@ class Membership(Protocol):
 
 
 class Log(Protocol):
-    async def append(self, records: Sequence[Outgoing]) -> None:
+    async def append(self, records: Sequence[Outgoing]) -> Sequence[int] | None:
         """Write all records durably or none, in order, as nobody in particular (no fencing).
+
+        Returns their offsets, or null: an engine need not tell them, in another process above all.
 
         Raises:
             OutcomeUnknown: the records may or may not have been written. Any other LogError (an unknown topic or

@@ -110,8 +110,8 @@ class SqliteLog:
         """The number of partitions of every topic."""
         return self._partitions
 
-    async def append(self, records: Sequence[Outgoing]) -> None:
-        await self._write(records, lambda _: None)
+    async def append(self, records: Sequence[Outgoing]) -> Sequence[int]:
+        return await self._write(records, lambda _: None)
 
     async def writer(self, name: str) -> SqliteWriter:
         self._check_open()
@@ -169,15 +169,15 @@ class SqliteLog:
         self._tail.notify(tuple(self._topics))
         self._lock.release()
 
-    async def _write(self, records: Sequence[Outgoing], check: Callable[[sqlite3.Connection], None]) -> None:
+    async def _write(self, records: Sequence[Outgoing], check: Callable[[sqlite3.Connection], None]) -> list[int]:
         self._check_open()
         rows = sqlite_rows.to_rows(records, self._streams, self._partitions, self._now())
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> list[int]:
             check(connection)
-            sqlite_rows.write(connection, rows, self._gap)
+            return sqlite_rows.write(connection, rows, self._gap)
 
-        await self._committer.submit(write, {record.topic for record in records})
+        return await self._committer.submit(write, {record.topic for record in records})
 
     async def _repeat(self, step: Callable[[sqlite3.Connection], bool]) -> None:
         more = True

@@ -52,21 +52,24 @@ def to_rows(records: Sequence[Outgoing], streams: Streams, partitions: int, now:
     return rows
 
 
-def write(connection: sqlite3.Connection, rows: Sequence[Row], gap: int) -> None:
-    """Add the rows to their streams, then leave ``gap`` offsets unused in each of those."""
+def write(connection: sqlite3.Connection, rows: Sequence[Row], gap: int) -> list[int]:
+    """Add the rows to their streams, then leave ``gap`` offsets unused in each of those. Returns the rows' offsets."""
     upcoming: dict[int, int] = {}
     values = []
+    offsets = []
     for row in rows:
         offset = upcoming.get(row.stream)
         if offset is None:
             (offset,) = connection.execute("SELECT next FROM streams WHERE id = ?", (row.stream,)).fetchone()
         upcoming[row.stream] = offset + 1
+        offsets.append(offset)
         identity = row.stream << OFFSET_BITS | offset
         values.append((identity, row.keyspace, row.timestamp, row.key, row.headers, row.value))
     connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", values)
     connection.executemany(
         "UPDATE streams SET next = ? WHERE id = ?", [(offset + gap, stream) for stream, offset in upcoming.items()]
     )
+    return offsets
 
 
 def new_epoch(connection: sqlite3.Connection, name: str) -> int:

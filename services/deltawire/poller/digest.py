@@ -28,6 +28,12 @@ def of(reading: Reading) -> str:
     return hashlib.sha256(entries + msgspec.json.encode(seen)).hexdigest()[:32]
 
 
+def known(entry: Entry) -> bytes | None:
+    """The digest of an entry, where it was taken before."""
+    found = _known.get(id(entry))
+    return None if found is None else found[1]
+
+
 def _of_entry(entry: Entry) -> bytes:
     place = id(entry)
     known = _known.get(place)

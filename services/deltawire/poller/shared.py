@@ -16,12 +16,13 @@ from deltawire.clock import Clock
 from deltawire.config import Config
 from deltawire.log.port import Log, Outgoing
 from deltawire.log.topics import Topics
-from deltawire.model import Feed, FeedRef, Look, Observation, Retired
+from deltawire.model import Document, Feed, FeedRef, Look, Observation, Retired
 from deltawire.poller import robots
 from deltawire.poller.budget import Budget
 from deltawire.poller.guard import Guard
 from deltawire.poller.hosts import Gates
 from deltawire.poller.starts import Starts
+from deltawire.poller.told import Told, draft
 from deltawire.poller.websub_service import WebSub
 from deltawire.poller_state import FetchState
 
@@ -61,6 +62,7 @@ class Poller:
         self.debugging: bool = logger.bind().is_enabled_for(logging.DEBUG)
         self.states: Counter[str] = Counter()
         self._open: dict[str, set[str]] = {}
+        self._told: dict[str, Told] = {}
 
     def count_state(self, old: str | None, new: str | None) -> None:
         """Keep the number of feeds in each state."""
@@ -88,19 +90,33 @@ class Poller:
         feed = FeedRef(id=feed_id, url=telemetry.redact(state.url), generation=state.generation)
         look = self.begin(feed, state)
         retired = Retired(**msgspec.structs.asdict(look), cause="removed")
-        await self.log.append([self._observed(retired), self._remembered(feed.id, None)])
+        value = msgspec.json.encode(retired)
+        await self.log.append([self._observed(feed.id, value), self._remembered(feed.id, None)])
+        self._told.pop(feed_id, None)
         if state.subscription is not None:
             self.websub.leave(state.subscription)
         logger.info("feed.removed", feed=feed.id, poll_id=look.poll_id)
 
     async def write(self, feed_id: str, observation: Observation | None, state: FetchState) -> None:
         """Write both or neither: a validator must not be remembered before what it stands for is durable."""
-        observed = [] if observation is None else [self._observed(observation)]
-        await self.log.append([*observed, self._remembered(feed_id, state)])
+        remembered = self._remembered(feed_id, state)
+        if isinstance(observation, Document):
+            await self._write_document(feed_id, observation, remembered)
+        elif observation is not None:
+            await self.log.append([self._observed(feed_id, msgspec.json.encode(observation)), remembered])
+        else:
+            await self.log.append([remembered])
 
-    def _observed(self, observation: Observation) -> Outgoing:
-        value = msgspec.json.encode(observation)
-        return Outgoing(topic=self.topics.observations, key=observation.feed.id, value=value)
+    async def _write_document(self, feed_id: str, document: Document, remembered: Outgoing) -> None:
+        drafted = draft(document, self._told.get(feed_id))
+        offsets = await self.log.append([self._observed(feed_id, drafted.value), remembered])
+        if offsets is not None and (told := drafted.written(offsets[0])) is not None:
+            self._told[feed_id] = told
+        else:
+            self._told.pop(feed_id, None)
+
+    def _observed(self, feed_id: str, value: bytes) -> Outgoing:
+        return Outgoing(topic=self.topics.observations, key=feed_id, value=value)
 
     def _remembered(self, feed_id: str, state: FetchState | None) -> Outgoing:
         value = None if state is None else msgspec.json.encode(state)
