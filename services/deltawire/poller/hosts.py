@@ -218,9 +218,11 @@ class Gates:
         host = self._host(url)
         host.users += 1
         try:
-            now = asyncio.get_running_loop().time()
-            if (start := self._turn(host, now)) > now:
-                await asyncio.sleep(start - now)
+            # As those that ask it directly: few have a turn at once, so that the others' are as soon as it is calm again.
+            async with host.connections:
+                now = asyncio.get_running_loop().time()
+                if (start := self._turn(host, now)) > now:
+                    await asyncio.sleep(start - now)
         finally:
             host.users -= 1
 
