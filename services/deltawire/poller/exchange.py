@@ -13,13 +13,18 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError
+from aiohttp.http import HttpProcessingError, RawResponseMessage
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 _WITHIN = aiohttp.ClientTimeout(total=None, sock_connect=10)
 """The total deadline is that of ``fetch``, with all redirects; a second one for each request costs a timer."""
+MOST_INTERIM = 10
+"""Interim answers (RFC 9110, 15.2) that are passed over: a site that sends nothing else would cost a core until the
+deadline.
+"""
 
 
 class Target(NamedTuple):
@@ -96,11 +101,17 @@ async def _exchange(connection: Connection, head: bytes, bufsize: int) -> Answer
         raise aiohttp.ServerDisconnectedError
     protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=bufsize)
     transport.write(head)
-    message, content = await protocol.read()
-    # 101 is no interim answer: what follows it is not HTTP (RFC 9110, 15.2).
-    while 100 <= message.code < 200 and message.code != 101:
-        message, content = await protocol.read()
+    message, content = await _final(protocol)
     return Answer(message.code, message.headers, content, connection)
+
+
+async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    for _ in range(MOST_INTERIM + 1):
+        message, content = await protocol.read()
+        # 101 is no interim answer: what follows it is not HTTP (RFC 9110, 15.2).
+        if not 100 <= message.code < 200 or message.code == 101:
+            return message, content
+    raise HttpProcessingError(message="it goes on with interim answers")
 
 
 def _lines(headers: Iterable[tuple[str, str]]) -> str:

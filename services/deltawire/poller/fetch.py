@@ -204,6 +204,8 @@ async def _body(response: Answer, max_bytes: int, host: str, cut: bool) -> tuple
         raise FetchRefused("encoding", f"{host}: {error}", response.status) from None
     except TimeoutError:
         raise
+    except net.AnswerTooLarge:
+        raise too_large() from None
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
         raise FetchRefused("cut-off", f"{host} broke the connection off before the end", response.status) from None
     return b"".join(pieces), _short(digest)
@@ -275,6 +277,8 @@ def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
     if refused is not None:
         return Failure(cause="address-refused", detail=refused)
     match error:
+        case net.AnswerTooLarge():
+            return Failure(cause="too-large", detail=f"{host}: {error}")
         case aiohttp.ClientConnectorDNSError():
             return Failure(cause="dns", detail=f"the name {error.host} cannot be resolved")
         case aiohttp.ClientConnectorCertificateError():
