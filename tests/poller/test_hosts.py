@@ -109,6 +109,18 @@ async def test_those_whom_a_redirect_leads_to_a_host_count_as_those_that_ask_it(
     assert loop.time() - began >= 0.11
 
 
+async def test_those_that_wait_to_be_led_to_a_host_do_not_put_off_its_own_feeds_by_all_their_pauses() -> None:
+    site = gates(per_host_rate=0.01)
+    led = [asyncio.create_task(site.pass_by(A)) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert site._host(A).next_start <= asyncio.get_running_loop().time() + 100 * (
+        FetchConfig().per_host_connections + 1
+    )
+    for task in led:
+        task.cancel()
+    await asyncio.wait(led)
+
+
 async def test_a_slow_host_uses_up_nobody_elses_budget() -> None:
     site = gates(max_requests_per_second=1000, per_host_rate=0.05)
     slow = asyncio.create_task(starts(site, [A, B]))

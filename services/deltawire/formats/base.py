@@ -10,17 +10,20 @@ import msgspec
 
 from deltawire.model import Reading
 
+_LONGEST_MESSAGE = 1000
+
 
 class Unreadable(Exception):
     """The document cannot be read: a failed look, never "no entries".
 
     ``code`` is stable (``not-a-live-blog``, ``malformed``, ``cut-off``, ``too-large``, ``ambiguous``, ``empty``,
     ``source-error`` where an API refused, ``reader-error`` where the reader itself failed); the message is one sentence
-    that says what, where and, if there is one, the mend.
+    that says what, where and, if there is one, the mend. It is kept and logged, so that it is cut where a document that
+    it quotes would make it long.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message[:_LONGEST_MESSAGE])
         self.code = code
 
 

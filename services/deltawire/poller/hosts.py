@@ -218,9 +218,14 @@ class Gates:
         host = self._host(url)
         host.users += 1
         try:
-            now = asyncio.get_running_loop().time()
-            if (start := self._turn(host, now)) > now:
-                await asyncio.sleep(start - now)
+            # As those that ask it directly: few have a turn at once, so that the pauses of all of them do not add up.
+            await host.connections.enter()
+            try:
+                now = asyncio.get_running_loop().time()
+                if (start := self._turn(host, now)) > now:
+                    await asyncio.sleep(start - now)
+            finally:
+                host.connections.leave()
         finally:
             host.users -= 1
 
