@@ -25,7 +25,7 @@ COMMITTERS = 50
 def bare(path: Path, records: int, group: int, value: bytes) -> tuple[float, float]:
     """Records a second written, ``group`` to a transaction, and read."""
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA page_size = 16384")
+    connection.execute("PRAGMA page_size = 4096")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("CREATE TABLE records (id INTEGER PRIMARY KEY, key TEXT, value BLOB)")
