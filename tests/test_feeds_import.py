@@ -117,6 +117,28 @@ def test_a_line_keeps_its_number_behind_what_is_taken_out(folder: Path, capsys: 
     assert [feed.url for feed in imported(folder).values()] == ["https://a.example/feed"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://b.example/?k=${SECRET}\nhttps://a.example/\n",
+        '<opml><outline xmlUrl="https://b.example/?k=&#36;{SECRET}"/>\n<outline xmlUrl="https://a.example/"/></opml>',
+    ],
+)
+def test_a_list_of_somebody_else_cannot_have_a_variable_sent_to_its_site(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    assert run(folder, text) == 1
+    assert "asks for the environment variable SECRET, which no list may" in capsys.readouterr().err
+    assert [feed.url for feed in imported(folder).values()] == ["https://a.example/"]
+
+
+def test_addresses_that_differ_in_their_fragment_only_are_one(folder: Path) -> None:
+    assert run(folder, "https://a.example/feed#new\nhttps://a.example/feed\n") == 0
+    assert len(imported(folder)) == 1
+    assert run(folder, "https://a.example/feed#old\n") == 0
+    assert len(imported(folder)) == 1
+
+
 def test_importing_again_adds_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, OLD_OPML) == 0
     assert run(folder, OLD_OPML) == 0

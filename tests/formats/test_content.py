@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import deltawire.formats.content
 from deltawire.formats.content import MAX_HTML, Content, from_html, from_markup, from_text
-from deltawire.formats.text import decode, is_relative_time, line, words
+from deltawire.formats.text import _UNWANTED, clean, decode, is_printable, is_relative_time, line, words
 from deltawire.formats.urls import canonical_image, canonical_url
 
 BASE = "https://harbour.example/live/storm"
@@ -120,6 +120,13 @@ def test_nul_control_characters_and_lone_surrogates_are_stripped() -> None:
         content.html.encode()
         assert not any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in content.html + content.text)
     assert from_html("<p>a\0b\x07c\ud800d</p>").text == "abcd"
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text() | st.text(st.characters(max_codepoint=127)))
+def test_ascii_is_cleaned_as_all_other_text(text: str) -> None:
+    assert clean(text) == _UNWANTED.sub("", text)
+    assert is_printable(text) == text.isprintable()
 
 
 def test_html_beyond_the_cap_is_cut_and_noted() -> None:

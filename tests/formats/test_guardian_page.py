@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deltawire.formats.base import Raw
+from deltawire.formats.base import Forgetful, Raw
 from deltawire.formats.registry import read
 from deltawire.model import Entry, Reading
 from formats.docs import corpus, read_doc, refusal, utc
@@ -156,7 +156,7 @@ def test_what_the_renderer_adds_leaves_no_trace() -> None:
     assert only(text(f"<ul>\n <li>\n  <p>Wind</p></li>\n</ul><p>See {link}.</p>") | {"elementId": "e-9"}) == plain
 
 
-class Shelf:
+class Shelf(Forgetful):
     """A memo that counts what it had to have read."""
 
     def __init__(self) -> None:

@@ -130,3 +130,17 @@ def test_a_page_that_points_nowhere_is_refused_as_before() -> None:
     with pytest.raises(Unreadable, match="no LiveBlogPosting") as refusal:
         read(page("<p>News.</p>"))
     assert "points to" not in str(refusal.value)
+
+
+def test_a_refusal_quotes_no_more_of_a_page_than_a_sentence_holds() -> None:
+    document = [{"@type": f"{n}\n{'x' * 100_000}"} for n in range(20)]
+    script = f'<script type="application/ld+json">{json.dumps(document)}</script>'
+    with pytest.raises(Unreadable) as refusal:
+        read(page("", script))
+    assert "its JSON-LD is about" in str(refusal.value)
+    assert len(str(refusal.value)) < 1000
+    assert "\n" not in str(refusal.value)
+
+
+def test_no_refusal_is_longer_than_what_is_kept_and_logged() -> None:
+    assert len(str(Unreadable("malformed", "x" * 1_000_000))) == 1000

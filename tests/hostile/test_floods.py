@@ -8,11 +8,14 @@ import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
+import msgspec
 import pytest
 
 from deltawire import net
-from support.fetching import LOCAL, bad
-from support.origin import Origin, Request, Script
+from deltawire.poller.fetch import fetch
+from deltawire.poller.outcome import Failure
+from support.fetching import BODY, LOCAL, bad, good
+from support.origin import Answer, Origin, Request, Script
 
 FLOOD = 40_000_000
 """Bytes that are sent if nobody closes the connection."""
@@ -76,3 +79,23 @@ async def test_a_flood_is_refused_within_bounds_of_memory(session: aiohttp.Clien
             peak = tracemalloc.get_traced_memory()[1]
     assert failure.cause in ("protocol", "too-large", "cut-off", "connect", "timeout"), failure
     assert peak < MEMORY
+
+
+@pytest.mark.parametrize("name", ["interim answers", "chunk extension", "chunk extensions", "trailers", "one trailer"])
+async def test_a_flood_is_cut_off_before_its_end_and_before_the_deadline(name: str) -> None:
+    """What is no body has no limit of its own, and taking it apart costs a core for as long as it goes on."""
+    config = msgspec.structs.replace(LOCAL, max_bytes=100_000, timeout=600)
+    async with net.make_session(config) as session, Origin() as origin:
+        origin.serve("/feed", FLOODS[name])
+        failure = await fetch(session, config, origin.url())
+    assert isinstance(failure, Failure)
+    assert failure.cause in ("protocol", "too-large"), failure
+
+
+async def test_what_a_connection_brought_is_counted_for_each_answer_by_itself() -> None:
+    config = msgspec.structs.replace(LOCAL, max_bytes=8000, per_host_connections=1)
+    async with net.make_session(config) as session, Origin() as origin:
+        origin.serve("/feed", Answer(body=BODY))
+        for _ in range(20):
+            assert (await good(session, origin.url())).body == BODY
+        assert origin.connections == 1

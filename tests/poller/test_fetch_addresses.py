@@ -8,6 +8,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from deltawire.poller import fetch as module
+from deltawire.poller import hosts
 from deltawire.poller.fetch import _keepable, fetch
 from deltawire.poller.outcome import MENDS, mend
 from support import origin as sites
@@ -29,6 +31,23 @@ async def test_six_redirects_and_loops_are_refused(origin: Origin, session: aioh
     origin.serve("/feed", redirect("/feed"))
     assert (await bad(session, origin.url())).cause == "redirect"
     assert len(origin.requests) == 6
+
+
+async def test_the_long_addresses_that_a_site_makes_up_are_not_remembered(
+    origin: Origin, session: aiohttp.ClientSession
+) -> None:
+    known = (module._plain, module._named, hosts._site)
+    origin.serve("/feed", redirect("/feed"))
+    await bad(session, origin.url())
+    site = hosts.host_of(origin.url())
+    before = [cache.cache_info().currsize for cache in known]
+    for number in range(3):
+        long = f"/{number}{'x' * 5000}"
+        origin.serve("/feed", redirect(long))
+        origin.serve(long, Answer(body=BODY))
+        assert (await good(session, origin.url())).url == origin.url(long)
+        assert hosts.host_of(origin.url(long)) == site
+    assert [cache.cache_info().currsize for cache in known] == before
 
 
 @pytest.mark.parametrize(

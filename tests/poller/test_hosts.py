@@ -9,7 +9,7 @@ import pytest
 
 from deltawire.config import FetchConfig
 from deltawire.poller import hosts
-from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host
+from deltawire.poller.hosts import CALM, CONCURRENT_FETCHES, LONGEST_GAP, LONGEST_HOLD, Gates, _Host, _Room
 from deltawire.poller.outcome import Failure
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -102,6 +102,25 @@ async def test_the_budget_holds_over_all_hosts_and_the_rate_for_each() -> None:
     assert max(one_host) >= 0.11
 
 
+async def test_those_whom_a_redirect_leads_to_a_host_count_as_those_that_ask_it() -> None:
+    site, loop = gates(per_host_rate=100), asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.gather(starts(site, [A] * 6), *(site.pass_by(B) for _ in range(6)))
+    assert loop.time() - began >= 0.11
+
+
+async def test_those_that_wait_to_be_led_to_a_host_do_not_put_off_its_own_feeds_by_all_their_pauses() -> None:
+    site = gates(per_host_rate=0.01)
+    led = [asyncio.create_task(site.pass_by(A)) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert site._host(A).next_start <= asyncio.get_running_loop().time() + 100 * (
+        FetchConfig().per_host_connections + 1
+    )
+    for task in led:
+        task.cancel()
+    await asyncio.wait(led)
+
+
 async def test_a_slow_host_uses_up_nobody_elses_budget() -> None:
     site = gates(max_requests_per_second=1000, per_host_rate=0.05)
     slow = asyncio.create_task(starts(site, [A, B]))
@@ -147,3 +166,40 @@ async def test_the_places_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
     await asyncio.gather(*(fetch(f"https://host{n}.example/") for n in range(12)))
     assert most == 3
+
+
+async def test_whoever_waits_longest_is_next_and_a_turn_given_up_is_the_next_ones() -> None:
+    room = _Room(1)
+    await room.enter()
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        await room.enter()
+        entered.append(number)
+
+    waiting = [asyncio.create_task(enter(number)) for number in range(4)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    room.leave()
+    waiting[1].cancel()
+    await asyncio.wait(waiting[:3])
+    assert entered == [2]
+    assert room.free == 0
+    room.leave()
+    await asyncio.wait(waiting)
+    assert entered == [2, 3]
+    room.leave()
+    assert room.free == 1
+
+
+async def test_a_free_place_is_not_taken_before_those_that_wait_for_the_host() -> None:
+    site = gates(per_host_connections=1, per_host_rate=50)
+    order: list[str] = []
+
+    async def pass_through(url: str) -> None:
+        async with site.slot(url):
+            order.append(url)
+
+    urls = [f"https://example.org/{number}" for number in range(5)]
+    await asyncio.gather(*map(pass_through, urls))
+    assert order == urls

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deltawire.model import Failed, Retired
-from deltawire.poller import trust
-from support.origin import Answer, Request, redirect
+from deltawire.poller import hosts, trust
+from support.origin import Answer, Origin, Request, redirect
 from support.origin import head as response_head
 from support.polling import CONFIG, Deployment, blog, has, page, shows, with_fetch
 
@@ -162,6 +162,30 @@ async def test_a_host_that_tells_two_feeds_to_wait_is_left_alone_also_after_a_re
         await site.origin.wait_for("/feed", 15)
     assert await site.kinds() == []
     assert [len(site.origin.asked(path)) for path in ("/one", "/two")] == [1, 1]
+
+
+async def test_a_host_that_tells_two_feeds_to_wait_is_not_asked_for_a_third_by_a_redirect(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that it is not the longer pauses between its requests that keep the third away.
+    monkeypatch.setattr(hosts, "_FIRST_GAP", 0.001)
+    async with Origin("127.0.0.2") as target:
+        for name in ("one", "two", "three"):
+            site.origin.serve(f"/{name}", redirect(target.url(f"/{name}"), 302))
+            target.serve(f"/{name}", page("a"))
+            await site.add(name, site.origin.url(f"/{name}"))
+        site.origin.serve("/feed", page("a"))
+        await site.add()
+        async with site.poller():
+            for name in ("one", "two", "three"):
+                await target.wait_for(f"/{name}", 2)
+            for name in ("one", "two"):
+                target.serve(f"/{name}", Answer(status=429, headers={"Retry-After": "3600"}))
+                await site.until(has(Failed), name)
+            asked = len(target.asked("/three"))
+            await site.origin.wait_for("/feed", len(site.origin.asked("/feed")) + 20)
+            # One may have been under way.
+            assert len(target.asked("/three")) <= asked + 1
 
 
 async def test_a_503_without_a_date_is_only_that_feeds_failure(site: Deployment) -> None:

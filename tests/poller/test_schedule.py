@@ -222,3 +222,8 @@ def test_what_was_planned_before_a_restart_is_kept_within_the_feeds_interval() -
     assert schedule.first_poll(FEED, far, NOW, FETCH, AT_ONCE) == NOW + timedelta(seconds=900)
     hours = NOW + timedelta(hours=5)
     assert schedule.first_poll(FEED, state(next_poll_at=minute, retry_after=hours), NOW, FETCH, AT_ONCE) == hours
+
+
+def test_a_retry_after_that_was_written_by_a_clock_of_the_future_holds_no_longer_than_any() -> None:
+    years = NOW + timedelta(days=4000)
+    assert schedule.first_poll(FEED, state(retry_after=years), NOW, FETCH, AT_ONCE) == NOW + timedelta(days=1)

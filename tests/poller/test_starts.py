@@ -24,6 +24,12 @@ def test_one_feed_starts_at_once_whoever_waits() -> None:
     assert site.opening(0, 1, 1) == AT_ONCE
 
 
+def test_the_new_blog_of_a_series_does_not_stand_in_line_though_the_one_before_it_is_written_too() -> None:
+    site = starts()
+    site.opening(0, 10_000, 0)
+    assert site.opening(1, 1, 1).line is None
+
+
 def test_feeds_that_come_while_others_still_start_stand_in_line_behind_them() -> None:
     site = starts()
     first, second = site.opening(0, 500, 100).line, site.opening(0, 500, 105).line

@@ -109,6 +109,22 @@ async def test_only_what_was_asked_for_is_verified(desk: Desk) -> None:
         assert before.lease_until is not None
 
 
+async def test_a_hub_that_verifies_or_denies_without_end_costs_no_commits(desk: Desk) -> None:
+    async with desk.listening():
+        form = await desk.subscribed()
+        # Verified and the first look written: nothing else is to be written for a long time.
+        await desk.until_state(lambda state: state is not None and state.last_read_at is not None)
+        said = {"mode": "subscribe", "topic": desk.topic, "challenge": "c", "lease_seconds": "7"}
+        before = await desk.log.bounds(TOPICS.fetch_state)
+        for _ in range(10):
+            assert await desk.hub.ask(form.callback, **said) == (200, "c")
+        assert await desk.log.bounds(TOPICS.fetch_state) == before
+        said["mode"] = "denied"
+        assert [(await desk.hub.ask(form.callback, **said))[0] for _ in range(4)] == [204, 404, 404, 404]
+        after = await desk.log.bounds(TOPICS.fetch_state)
+        assert sum(after[partition][1] - before[partition][1] for partition in before) == 1
+
+
 async def test_what_a_hub_says_of_a_feed_that_is_watched_elsewhere_by_now_is_not_written(desk: Desk) -> None:
     async with net.make_session(CONFIG.fetch) as session, Guard(10) as guard:
         poller = Poller(desk.log, TOPICS, desk.config, session, lambda: NOW, guard, "g")

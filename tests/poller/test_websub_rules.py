@@ -173,6 +173,15 @@ def test_only_what_was_asked_for_is_confirmed(mode: str, topic: str) -> None:
     assert confirm(mode=mode, topic=topic) is None
 
 
+def test_what_a_hub_says_again_changes_nothing() -> None:
+    granted = active("1000")
+    later = NOW + timedelta(seconds=10)
+    assert websub.confirmed(granted, "subscribe", TOPIC, "9000", later) is granted
+    denied = websub.denied(granted, TOPIC, later)
+    assert denied is not None
+    assert websub.denied(denied, TOPIC, later) is None
+
+
 def test_what_nobody_has_asked_for_yet_is_not_confirmed() -> None:
     assert websub.confirmed(subscription(), "subscribe", TOPIC, "1000", NOW) is None
 

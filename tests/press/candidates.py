@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar, cast
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from deltawire.config import FetchConfig
 from deltawire.differ.state import Policy
 from deltawire.events import EntryData, Event
-from deltawire.formats.base import NeedsLenient, Raw, Unreadable
+from deltawire.formats.base import Forgetful, NeedsLenient, Raw, Unreadable
 from deltawire.formats.registry import read, read_leniently
 from deltawire.model import Feed, Look, Observation
 from deltawire.poller import look as looks
@@ -49,7 +49,7 @@ def fetched(answer: Answer) -> Fetched | Failure:
     )
 
 
-class Everything:
+class Everything(Forgetful):
     """A memo of every segment read; all blogs are at one address, so they can share it."""
 
     def __init__(self) -> None:
@@ -61,6 +61,11 @@ class Everything:
                 self._known.clear()
             self._known[segment] = read()
         return cast("T", self._known[segment])
+
+    def recall_all(
+        self, context: bytes, segments: Sequence[bytes], read: Callable[[Sequence[bytes]], list[T]]
+    ) -> list[T]:
+        return [self.recall(context + segment, partial(read, [segment]))[0] for segment in segments]
 
 
 _MEMO = Everything()

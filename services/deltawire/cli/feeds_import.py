@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 from lxml import etree
 
-from deltawire import config_rules, wanted
+from deltawire import config_rules, variables, wanted
 from deltawire.cli.documents import saved
 from deltawire.cli.main import Failure
 from deltawire.formats import text as texts
@@ -81,14 +81,14 @@ def chosen(
     lines: Collection[Line], feeds: Mapping[str, Feed], tags: tuple[str, ...], now: datetime
 ) -> tuple[list[Feed], int]:
     """The feeds to add, and how many of the lines are followed already or stand there twice."""
-    addresses = {canonical_url(feed.url) for feed in feeds.values()}
+    addresses = {_address(feed.url) for feed in feeds.values()}
     numbers: Counter[str] = Counter()
     ids = set(feeds)
     generation = wanted.generation(now)
     new: list[Feed] = []
     good = [line for line in lines if line.mistake is None]
     for line in good:
-        address = canonical_url(line.url)
+        address = _address(line.url)
         if address in addresses:
             continue
         addresses.add(address)
@@ -100,6 +100,11 @@ def chosen(
         own = tuple(dict.fromkeys((*tags, *line.tags)))
         new.append(Feed(id=feed_id, url=line.url, tags=own, generation=generation))
     return new, len(good) - len(new)
+
+
+def _address(url: str) -> str:
+    """What a feed is known by: without the fragment, which no server gets to see."""
+    return (canonical_url(url) or url).partition("#")[0]
 
 
 def _plain(text: str) -> Iterator[Line]:
@@ -115,6 +120,9 @@ def _checked(number: int, url: str, tags: tuple[str, ...]) -> Line:
     mistake = config_rules.url_mistake(url)
     if mistake is None and (any(map(str.isspace, url)) or canonical_url(url) is None):
         mistake = "is no URL that can be asked for"
+    if mistake is None and (variable := variables.NAME.search(url)):
+        # Lists come from others, and nobody reads them through: one could have any variable sent to its own site.
+        mistake = f"asks for the environment variable {variable[1]}, which no list may; use deltawire feeds add"
     return Line(number=number, url=url, tags=tags, mistake=mistake and f"{url[:100]!r} {mistake}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -56,10 +57,20 @@ def same_texts(old: Entry, new: Entry) -> bool:
 
 
 def essence(entry: Entry) -> list[Any]:
-    """What ``changes`` compares of an entry: equal exactly where it finds nothing."""
-    stated = entry.published_precision in ("exact", "minute")
-    fields = [plain(field, getattr(entry, field)) for field in (*TEXTS, *VALUES)]
-    return [*fields, entry.published_at if stated else None]
+    """What an editor made of an entry, without its noise."""
+    return [*(plain(field, getattr(entry, field)) for field in (*TEXTS, *VALUES)), _stated(entry)]
+
+
+def alike(old: Entry, new: Entry) -> bool:
+    """Whether two states have the same ``essence``."""
+    if old is new:
+        return True
+    fields = ((field, getattr(old, field), getattr(new, field)) for field in (*TEXTS, *VALUES))
+    return _stated(old) == _stated(new) and all(a == b or plain(f, a) == plain(f, b) for f, a, b in fields)
+
+
+def _stated(entry: Entry) -> datetime | None:
+    return entry.published_at if entry.published_precision in ("exact", "minute") else None
 
 
 def plain(field: str, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from deltawire.model import Entry, Reading
 
@@ -27,12 +28,23 @@ class Range:
         self._oldest = times[0] if times else None
         self._second = times[1] if len(times) > 1 else None
         self._newest = times[-1] if times else None
-        self._places = {entry_id: place for place, entry_id in enumerate(order)}
-        self._lowest = max((self._places[e.id] for e in ranged if e.id in self._places), default=-1)
-        old = [place for place, e in enumerate(ranged) if e.id in self._places]
-        entered = bool(old) and any(e.id not in self._places for e in ranged[: old[-1]])
         self._rising = reading.feed.order == "oldest-first"
-        self._entered = entered
+        self._ranged = ranged
+        self._order = order
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {entry_id: place for place, entry_id in enumerate(self._order)}
+
+    @cached_property
+    def _lowest(self) -> int:
+        return max((self._places[e.id] for e in self._ranged if e.id in self._places), default=-1)
+
+    @cached_property
+    def _entered(self) -> bool:
+        """Whether an entry is new above one that was there."""
+        old = [place for place, e in enumerate(self._ranged) if e.id in self._places]
+        return bool(old) and any(e.id not in self._places for e in self._ranged[: old[-1]])
 
     def covers(self, entry: Entry, *, left: bool = False) -> bool:
         """Whether the entry, which is not shown, would be if it still existed.

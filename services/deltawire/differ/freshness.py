@@ -57,7 +57,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def newest(entries: Sequence[Entry]) -> datetime | None:
     """The latest publication or modification time in a document."""
-    return max((t for e in entries for t in (e.published_at, e.updated_at) if t), default=None)
+    times = [*(e.published_at for e in entries), *(e.updated_at for e in entries)]
+    return max(filter(None, times), default=None)
 
 
 @lru_cache(_VERSIONS)
@@ -86,11 +87,12 @@ def reverts(known: Known, entry: Entry) -> Literal["dated", "plain"] | None:
     """Whether a version of an entry is one from before the accepted one: by its own time, or known from then."""
     if entry in (known.entry, known.shown):
         return None
-    shown = version(entry)
-    if shown == version(known.entry):
+    told = entry.updated_at if known.entry.updated_at not in (None, entry.updated_at) else None
+    if not (told or known.past) or compare.alike(known.entry, entry):
         return None
-    if known.entry.updated_at != entry.updated_at and known.entry.updated_at and entry.updated_at:
-        return "dated" if entry.updated_at < _updated(known) else None
+    if told is not None:
+        return "dated" if told < _updated(known) else None
+    shown = version(entry)
     if shown[_HALF:] == version(known.entry)[_HALF:]:
         return "plain" if shown in known.past else None
     return "plain" if among(shown, known.past) else None
@@ -294,7 +296,7 @@ class _Case:
             if updated < before:
                 self.dated = self.changed = True
                 return [(self._turned(known), "an entry's modification time went back")]
-        if entry in (known.entry, known.shown) or version(entry) == version(known.entry):
+        if entry in (known.entry, known.shown) or compare.alike(known.entry, entry):
             self._stood(known)
             return []
         self.changed = True

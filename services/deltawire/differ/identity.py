@@ -16,7 +16,7 @@ import msgspec
 
 from deltawire.differ import source_ids
 from deltawire.differ.assignment import assign
-from deltawire.differ.compare import essence
+from deltawire.differ.compare import alike
 from deltawire.differ.likeness import Sketches, similarity
 from deltawire.differ.pairs import Pairs
 from deltawire.differ.state import Known, SourceIds
@@ -177,7 +177,7 @@ def _addressed(entry: Entry, known: Known | None, *, moving: bool) -> Entry:
         # What is put back under another id and address is told with that address: an old copy would show the old one.
         return entry
     before = replace(entry, url=known.entry.url)
-    return before if moving or essence(before) == essence(known.entry) else entry
+    return before if moving or alike(before, known.entry) else entry
 
 
 def _by_content(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
 
 
 def words(text: str) -> frozenset[str]:
@@ -211,8 +210,6 @@ _SAME = {
     "ok": "okay",
     "usa": "us",
 }
-_SPELT = 4096
-"""Words whose spelling is remembered: a few thousand are most of any text."""
 _VARIED = re.compile(r"our|[iy]s|ll")
 _OUR = re.compile(r"(?<=[a-z]{3})our(?=$|s$|ed$|ing$|ite|able|ful|hood)|(?<=lab|hon|col|hum|rum|arm)our")
 _ISE = re.compile(r"(?<=[a-z]{4})([iy])s(?=e$|ed$|es$|er$|ers$|ing$|ation$|ations$)")
@@ -230,7 +227,6 @@ def phrase(words: list[str], at: int) -> tuple[str, int] | None:
     return None
 
 
-@lru_cache(_SPELT)
 def spelling(word: str) -> str:
     """One form for the British and the American spelling of a word, without accents. For comparison only."""
     if not word.isascii():

@@ -20,7 +20,11 @@ def once(reading: Reading) -> Reading:
 
 
 def _unpinned(reading: Reading) -> Reading:
-    marked = (n for n, e in enumerate(reading.entries) if PINNED in (e.source_id or "") or PINNED in (e.url or ""))
+    marked = (
+        n
+        for n, e in enumerate(reading.entries)
+        if (e.source_id or "").endswith(PINNED) or (e.url or "").endswith(PINNED)
+    )
     copies = {n for n in marked if _is_copy(reading.entries[n])}
     if not copies:
         return reading

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from deltawire.differ import lexicon, numbers
 from deltawire.formats.times import MONTHS, ZONES
@@ -21,7 +24,7 @@ class Item(NamedTuple):
     text: str
 
 
-class _Token(NamedTuple):
+class _Token(msgspec.Struct, gc=False):
     raw: str
     word: str
     glued: bool
@@ -83,12 +86,17 @@ _TELLING = _FIGURE_OPENERS.union(
     *(lexicon.HONORIFICS, lexicon.ROLES, ("pm", "longer")),
 )
 """Words that may be more than a word though they begin with a small letter: of most nothing else need be asked."""
+_PLAIN_WORDS = 4096
+"""Others that are remembered: a few thousand are most of any text."""
 
 
 def plain(text: str) -> str:
     """The text in plain typography: one kind of quotes, dashes and blanks, no invisible characters."""
-    text = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text)).translate(_PLAIN)
-    text = _JOINED.sub(" ", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _VULGAR.sub(" ", text))
+        text = _JOINED.sub(" ", text.translate(_PLAIN))
+    else:
+        text = text.replace("`", "'")
     return _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
 
 
@@ -140,6 +148,11 @@ def _split(word: str) -> list[str]:
     return [word.replace("'", "")]
 
 
+@lru_cache(_PLAIN_WORDS)
+def _plain_word(word: str) -> Item:
+    return Item("word", lexicon.spelling(word), word)
+
+
 class _Reader:
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
@@ -153,9 +166,9 @@ class _Reader:
     def read(self) -> list[Item]:
         at = 0
         while at < len(self._tokens):
-            raw, word, _, _ = self._tokens[at]
-            if raw[0].islower() and word not in _TELLING:
-                self._items.append(Item("word", lexicon.spelling(word), word))
+            token = self._tokens[at]
+            if token.raw[0].islower() and token.word not in _TELLING:
+                self._items.append(_plain_word(token.word))
                 at += 1
             else:
                 at = self._date(at) or self._figure(at) or self._word(at)

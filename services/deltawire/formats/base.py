@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -10,17 +10,20 @@ import msgspec
 
 from deltawire.model import Reading
 
+_LONGEST_MESSAGE = 1000
+
 
 class Unreadable(Exception):
     """The document cannot be read: a failed look, never "no entries".
 
     ``code`` is stable (``not-a-live-blog``, ``malformed``, ``cut-off``, ``too-large``, ``ambiguous``, ``empty``,
     ``source-error`` where an API refused, ``reader-error`` where the reader itself failed); the message is one sentence
-    that says what, where and, if there is one, the mend.
+    that says what, where and, if there is one, the mend. It is kept and logged, so that it is cut where a document that
+    it quotes would make it long.
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message[:_LONGEST_MESSAGE])
         self.code = code
 
 
@@ -32,6 +35,12 @@ class NeedsLenient(Exception):
 
 
 T = TypeVar("T")
+
+
+Begun = Mapping[bytes, tuple[int, int]]
+"""The length and the hash of segments, by their first ``BEGINNING`` bytes."""
+
+BEGINNING = 96
 
 
 class Memo(Protocol):
@@ -46,12 +55,31 @@ class Memo(Protocol):
         ``segment`` must hold everything that the result depends on.
         """
 
+    def recall_all(
+        self, context: bytes, segments: Sequence[bytes], read: Callable[[Sequence[bytes]], list[T]]
+    ) -> list[T]:
+        """The same for all segments of a document; what their results depend on besides is in ``context``."""
+
+    def begun(self) -> Begun:
+        """How segments that ``recall_all`` remembers began: where one begins that stands, its end need not be found."""
+
 
 class Forgetful:
     """The memo that remembers nothing."""
 
     def recall(self, segment: bytes, read: Callable[[], T]) -> T:  # noqa: ARG002 - the port's signature
         return read()
+
+    def recall_all(
+        self,
+        context: bytes,  # noqa: ARG002
+        segments: Sequence[bytes],
+        read: Callable[[Sequence[bytes]], list[T]],
+    ) -> list[T]:
+        return read(segments)
+
+    def begun(self) -> Begun:
+        return {}
 
 
 class Raw(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -63,15 +63,30 @@ def _within(entry: Entry) -> bool:
     return (
         len(entry.language or "") <= MAX_LANGUAGE
         and len(entry.title or "") <= MAX_LINE
-        and len(entry.authors) <= MAX_AUTHORS
-        and len(entry.labels) <= MAX_LABELS
-        and len(entry.links) <= MAX_LINKS
-        and len(entry.media) <= MAX_LINKS
-        and max(map(len, (*entry.authors, *entry.labels)), default=0) <= MAX_NAME
-        and len({*entry.authors}) == len(entry.authors)
-        and len({*entry.labels}) == len(entry.labels)
-        and all(len(link.text) <= MAX_LINE and len(link.rel or "") <= MAX_KIND for link in entry.links)
-        and all(len(medium.type or "") <= MAX_KIND and len(medium.alt or "") <= MAX_LINE for medium in entry.media)
+        and (not entry.authors or _are_names(entry.authors, MAX_AUTHORS))
+        and (not entry.labels or _are_names(entry.labels, MAX_LABELS))
+        and (not entry.links or _are_links(entry.links))
+        and (not entry.media or _are_media(entry.media))
+    )
+
+
+def _are_names(names: Sequence[str], most: int) -> bool:
+    return len(names) <= most and len({*names}) == len(names) and len(max(names, key=len)) <= MAX_NAME
+
+
+def _are_links(links: Sequence[Link]) -> bool:
+    return (
+        len(links) <= MAX_LINKS
+        and max([len(link.text) for link in links]) <= MAX_LINE
+        and max([len(link.rel or "") for link in links]) <= MAX_KIND
+    )
+
+
+def _are_media(media: Sequence[Media]) -> bool:
+    return (
+        len(media) <= MAX_LINKS
+        and max([len(medium.type or "") for medium in media]) <= MAX_KIND
+        and max([len(medium.alt or "") for medium in media]) <= MAX_LINE
     )
 
 

@@ -113,6 +113,8 @@ def from_markup(source: str, base: str | None = None) -> Content:
 def _canonical(source: str, base: str | None) -> Content:
     """The body as it comes out however often it is read again; a body that never stands still becomes text."""
     first, regular = _once(source, base)
+    if regular:
+        return first
     content, readings, left = first, 0, _READ_AGAIN
     while not regular:
         readings, left = readings + 1, left - len(content.html)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -21,17 +20,19 @@ from deltawire.formats.assemble import as_entry, distinct, located, reading, sou
 from deltawire.formats.base import NeedsLenient, Raw
 from deltawire.formats.bounds import bounded
 from deltawire.formats.content import Content, from_html, from_text
-from deltawire.formats.feed_cut import cut
+from deltawire.formats.feed_cut import batched, cut
 from deltawire.formats.feed_parts import Channel, Item
 from deltawire.formats.hints import hints
 from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Entry, FeedMeta, Media, Problem, Reading, Tombstone
 
-_ROOT = re.compile(r"<(?:\w{1,20}:)?(?:rss|RDF|feed)(?=[\s>\[])")
+_ROOT = re.compile(r"<(?:\w{1,20}:)?(rss|RDF|feed)(?=[\s>\[])")
 _PROLOG = re.compile(r"\s*(?:<\?(?:[^?]|\?(?!>)){0,2000}\?>\s*|<!--(?:[^-]|-(?!->))*-->\s*)*")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 MAX_TOMBSTONES = 1000
 MAX_FURTHER = 10
+_TOGETHER = 256 * 1024
+"""Bytes of items that are parsed at once; libxml2 refuses documents of more than 10 MB."""
 _URL_LIKE = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -42,6 +43,15 @@ class Canonical(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+def item_name(raw: Raw) -> str | None:
+    """What the items of a feed are called; null for what is no feed, judged by how it begins."""
+    head = texts.decode(raw.body[:8192], raw.content_type)[0]
+    start = _PROLOG.match(head)
+    rest = head[start.end() :] if start else head
+    root = _ROOT.match("<" + rest[9:].lstrip() if rest[:9].upper() == "<!DOCTYPE" else rest)
+    return None if root is None else "entry" if root[1] == "feed" else "item"
+
+
 class Feed:
     """RSS and Atom. ``Reading.format`` is ``rss`` or ``atom``."""
 
@@ -49,12 +59,7 @@ class Feed:
     version: ClassVar[int] = 3
 
     def claims(self, raw: Raw) -> bool:
-        head = texts.decode(raw.body[:8192], raw.content_type)[0]
-        start = _PROLOG.match(head)
-        rest = head[start.end() :] if start else head
-        if rest[:9].upper() == "<!DOCTYPE":
-            return _ROOT.match("<" + rest[9:].lstrip()) is not None
-        return _ROOT.match(rest) is not None
+        return item_name(raw) is not None
 
     def read(self, raw: Raw) -> Reading:
         """Read a well-formed feed; only items that ``raw.memo`` does not recall are parsed.
@@ -89,26 +94,27 @@ class Feed:
         return self._reading(raw, outline.channel, entries)
 
     def _read_cut(self, raw: Raw, body: bytes) -> Reading | None:
-        parts = cut(body)
+        parts = cut(body, raw.memo.begun())
         if parts is None:
             return None
         parser = feed_strict.parser()
         frame = feed_strict.outline(parts.frame, parser)
-        if [placed.scope.depth for placed in frame.items] != [parts.depth] * len(parts.items):
+        if [placed.scope.depth for placed in frame.items] != [parts.depth] * parts.runs:
             return None
+        feed_strict.limited(len(parts.items))
         channel = frame.channel
         base = canonical_url(channel.link, raw.url) or raw.url
         stated = "\0".join((base, channel.language or "", frame.version)).encode("utf-8", "surrogatepass")
         context = hashlib.blake2b(stated + b"\0" + parts.before, digest_size=16).digest()
 
-        def read(item: bytes) -> Canonical:
-            outline = feed_strict.outline(parts.before + item + parts.after, parser)
-            if len(outline.items) != 1:
-                raise NeedsLenient("an item is not balanced")
-            return _canonical(outline.item(outline.items[0]), channel, base)
+        def read(items: Sequence[bytes]) -> list[Canonical]:
+            return [
+                _canonical(item, channel, base)
+                for together in batched(items, _TOGETHER)
+                for item in feed_strict.items(together, parts.before, parts.after, parser)
+            ]
 
-        entries = [raw.memo.recall(context + item, partial(read, item)) for item in parts.items]
-        return self._reading(raw, channel, entries)
+        return self._reading(raw, channel, raw.memo.recall_all(context, parts.items, read))
 
     def _reading(
         self, raw: Raw, channel: Channel, entries: Iterable[Canonical], problems: Iterable[Problem] = ()
@@ -117,10 +123,11 @@ class Feed:
         listed = []
         for number, (entry, odd) in enumerate(entries, 1):
             listed.append(entry)
-            noted += (
-                problem if problem.where else msgspec.structs.replace(problem, where=f"item {number}")
-                for problem in odd
-            )
+            if odd:
+                noted += (
+                    problem if problem.where else msgspec.structs.replace(problem, where=f"item {number}")
+                    for problem in odd
+                )
         tombstones = _tombstones(channel, listed, noted)
         withdrawn = {tombstone.source_id for tombstone in tombstones}
         own = canonical_url(raw.url)
@@ -151,6 +158,8 @@ def _tombstones(channel: Channel, entries: Iterable[Entry], noted: list[Problem]
 
     RFC 6721: an entry whose ``updated`` is later than its tombstone's ``when`` stands, and any other is withdrawn.
     """
+    if not channel.deleted:
+        return []
     shown = {entry.source_id: entry for entry in entries}
     found: dict[str, Tombstone] = {}
     for ref, when in channel.deleted:

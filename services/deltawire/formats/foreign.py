@@ -162,12 +162,15 @@ def _measured(value: object) -> tuple[bool, bool]:
     """Whether the document is nested too deeply, and whether it has a float beyond the whole numbers of 64 bits."""
     level, vast = [value], False
     for _ in range(MAX_DEPTH + 1):
-        vast = vast or any(isinstance(child, float) and abs(child) >= 2**63 for child in level)
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ())
-        ]
-        if not level:
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                below += one.values()
+            elif isinstance(one, list):
+                below += one
+            elif isinstance(one, float) and abs(one) >= 2**63:
+                vast = True
+        if not below:
             return False, vast
+        level = below
     return True, vast

@@ -21,6 +21,7 @@ _PERIODS = {
 }
 _LONGEST_HEAD = 64 * 1024
 _first_item = re.compile(r"<(?:\w{1,20}:)?(?:item|entry)[\s>]")
+_first_item_in_bytes = re.compile(rb"<(?:\w{1,20}:)?(?:item|entry)[ \t\r\n>]")
 _ttl = re.compile(r"<ttl>([^<>]{1,20})</ttl", re.IGNORECASE)
 _period = re.compile(r"<\w{1,20}:updatePeriod>([^<>]{1,20})</", re.IGNORECASE)
 _frequency = re.compile(r"<\w{1,20}:updateFrequency>([^<>]{1,20})</", re.IGNORECASE)
@@ -40,11 +41,18 @@ class Hints(NamedTuple):
 
 def hints(raw: Raw) -> Hints:
     """What the head of a feed, which is the part before its first item, says about when to look at it again."""
-    text = texts.decode(raw.body[:_LONGEST_HEAD], raw.content_type)[0]
+    text = _opening(raw)
     first = _first_item.search(text)
     head = text[: first.start()] if first else text
     ttl, period, frequency = (found[1] if (found := said.search(head)) else "" for said in (_ttl, _period, _frequency))
     return Hints(poll_hint(ttl, period, frequency), *skips(head))
+
+
+def _opening(raw: Raw) -> str:
+    """What is looked at: in most encodings no more of it is decoded than up to the first item."""
+    codec, window, _ = texts.encoding(raw.body[:_LONGEST_HEAD], raw.content_type)
+    first = _first_item_in_bytes.search(window) if codec in ("utf-8", "cp1252") else None
+    return (window[: first.end()] if first else window).decode(codec, "deltawire-cp1252")
 
 
 def poll_hint(ttl: str, period: str, frequency: str) -> float | None:
@@ -52,6 +60,8 @@ def poll_hint(ttl: str, period: str, frequency: str) -> float | None:
 
     ``ttl`` is minutes (RSS 2.0); ``sy:updatePeriod`` divided by ``sy:updateFrequency`` (1 if absent) is the other.
     """
+    if not (ttl or period):
+        return None
     said = [float(ttl.strip()) * 60] if re.fullmatch(r"\s*\d{1,9}\s*", ttl, re.ASCII) else []
     length = _PERIODS.get(period.strip().lower())
     times = int(frequency) if re.fullmatch(r"\s*\d{1,6}\s*", frequency, re.ASCII) else 1

@@ -21,6 +21,7 @@ from deltawire.formats.urls import canonical_url
 from deltawire.model import FeedMeta, Problem, Reading
 
 BLOG = "LiveBlogPosting"
+_LONGEST_TYPE = 40
 _KEYWORDS = {"@context", "@graph", "@type"}
 
 
@@ -180,5 +181,5 @@ def _size(blog: Mapping[str, Any]) -> int:
 
 
 def _types_found(nodes: Sequence[Node]) -> str:
-    found = sorted({name for node in nodes for name in types(node)})
+    found = sorted({texts.line(name[:_LONGEST_TYPE]) or "" for node in nodes for name in types(node)} - {""})
     return f"its JSON-LD is about {', '.join(found[:12])}" if found else "it has no JSON-LD"

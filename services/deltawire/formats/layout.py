@@ -124,6 +124,8 @@ def may_hold(around: str, tag: str) -> bool:
 
 def lines(text: str) -> list[str]:
     """The lines of a run: it is parted where a break was forced."""
+    if "\n" not in text:
+        return [text] if (text := text.strip()) else []
     return [part for line in text.split("\n") if (part := line.strip())]
 
 

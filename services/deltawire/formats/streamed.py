@@ -24,7 +24,7 @@ _ATTRIBUTE = re.compile(r' ([\w:.@-]+)="([^"]*)"')
 # An element that holds nothing but words, without space at its ends: comes out as it is, but for its name and address.
 _EVEN = re.compile(
     rf"<(?:({'|'.join(sorted((INLINE | RENAMED.keys()) - {'a', 'br', 'img'}))})"
-    r"""|a(?: (?!href=)[\w:.@-]+="[^"]*")*(?: href="([^" ]*)")?(?: [\w:.@-]+="[^"]*")*)"""
+    r"""|a(?: (?!href=)[\w:.@-]+="[^"]*")*+(?: href="([^" ]*)")?+(?: (?!href=)[\w:.@-]+="[^"]*")*+)"""
     r">([^<> ](?:[^<>]*[^<> ])?)</(?(1)\1|a)>"
 )
 _SOURCES = ("src", "data-src", "data-original")
@@ -127,9 +127,13 @@ class Body:
 
     def _even(self, run: str) -> tuple[str, str] | None:
         """The markup and the text of a run whose spaces stand where they belong; null for any other."""
+        if run[0] == " " or run[-1] == " ":
+            return None
+        if "<" not in run:
+            return run, self._said(run)
         pieces = _EVEN.split(run)
         between = pieces[::4]
-        if run[0] == " " or run[-1] == " " or "<" in "".join(between):
+        if "<" in "".join(between):
             return None
         said, written = [between[0]], [between[0]]
         for name, stated, words, after in zip(pieces[1::4], pieces[2::4], pieces[3::4], between[1:], strict=True):
@@ -146,11 +150,13 @@ class Body:
                 written.append(f"<{shown}>{words}</{shown}>{after}")
             else:
                 written += words, after
-        raw = "".join(said)
+        return "".join(written), self._said("".join(said))
+
+    def _said(self, raw: str) -> str:
         text = _plain(raw)
         self._raw.append(raw)
         self._letters += len(text)
-        return "".join(written), text
+        return text
 
     def _uneven(self, run: str) -> tuple[str, str]:
         """The markup and the text of any run."""
@@ -244,12 +250,12 @@ def attribute(value: str) -> str:
 
 def _one_spaced(markup: str) -> str:
     """The markup with one space wherever it had white space."""
-    if not markup.isprintable() or "  " in markup:
+    if not texts.is_printable(markup) or "  " in markup:
         if texts.clean(markup) != markup or "\ue000" in markup:
             raise Unusual
         markup = " ".join(markup.split())
-    # A name of an attribute can have angle brackets of its own; what is left of white space behind a reference is bare.
-    if "&#" in markup or markup.count("<") != markup.count(">"):
+    # What is left of white space behind a reference is bare.
+    if "&#" in markup:
         raise Unusual
     return markup
 

@@ -13,6 +13,8 @@ def words(listed: str) -> frozenset[str]:
 
 
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_UNWANTED_ASCII = bytes(code for code in range(128) if _UNWANTED.match(chr(code)))
+_UNPRINTABLE_ASCII = bytes(code for code in range(128) if not chr(code).isprintable())
 _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -83,8 +85,18 @@ _HEADER_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE
 
 def clean(text: str) -> str:
     """The text without NUL, other control characters, lone surrogates and byte order marks (PostgreSQL refuses NUL)."""
+    if text.isascii():
+        kept = text.encode().translate(None, _UNWANTED_ASCII)
+        return text if len(kept) == len(text) else kept.decode()
     # Nothing unwanted is printable, and to ask is cheaper than to search.
     return text if text.isprintable() else _UNWANTED.sub("", text)
+
+
+def is_printable(text: str) -> bool:
+    """As ``str.isprintable``, which says of white space that only the space is; several times as fast for ASCII."""
+    if text.isascii():
+        return len(text.encode().translate(None, _UNPRINTABLE_ASCII)) == len(text)
+    return text.isprintable()
 
 
 def collapse(text: str) -> str:

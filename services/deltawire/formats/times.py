@@ -112,6 +112,7 @@ _LONGEST = 100
 _YEARS = range(1980, 2200)
 
 
+@lru_cache(maxsize=256)
 def country_of(url: str, language: str | None = None) -> str | None:
     """The country that a source is of, as far as it changes what zone names mean: by its host, then by its language.
 
@@ -216,7 +217,7 @@ def parse_iso(value: str, zone: tzinfo | None = None, country: str | None = None
     match = _ISO.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None:
         return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    year, month, day, hour, minute, second = map(int, match.groups("0")[:6])
     fraction = int((match[7] or "0").ljust(6, "0")[:6])
     wall = _wall(year, month, day, hour, minute, second, fraction)
     return _moment(wall, match[8], zone, country, seconds=match[6] is not None) if wall else None
@@ -264,6 +265,16 @@ def _wall(year: int, month: int, day: int, hour: int, minute: int, second: int, 
         return None
 
 
+@lru_cache(maxsize=256)
+def _offset(stated: str) -> timezone | None:
+    """What "+01:00" or "-0330" means; null where no clock is that far from UTC."""
+    hours, minutes = int(stated[1:3]), int(stated[3:].lstrip(":") or 0)
+    if hours > 15 or minutes > 59:
+        return None
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(offset if stated[0] == "+" else -offset)
+
+
 def _moment(
     wall: datetime, stated: str | None, zone: tzinfo | None, country: str | None, *, seconds: bool
 ) -> Moment | None:
@@ -271,15 +282,13 @@ def _moment(
     if not stated:
         return Moment(wall.replace(tzinfo=zone).astimezone(UTC), "inferred") if zone else None
     if stated[0] in "+-−":
-        hours, minutes = int(stated[1:3]), int(stated[3:].lstrip(":") or 0)
-        if hours > 15 or minutes > 59:
-            return None
-        offset = timedelta(hours=hours, minutes=minutes)
-        shifted = wall.replace(tzinfo=timezone(offset if stated[0] == "+" else -offset))
-        return Moment(shifted.astimezone(UTC), precision)
+        offset = _offset(stated)
+        return offset and Moment(wall.replace(tzinfo=offset).astimezone(UTC), precision)
     named = ZONES.get(local_name(stated.upper(), country))
     if named is None:
         return None
-    # RFC 5322 section 4.3: a name that has an offset is that offset, whatever the season.
-    fixed = Zone("UTC", named.offset) if named.offset is not None else named
-    return Moment(local_to_utc(wall, fixed), precision if times_shown(wall, fixed) == 1 else "inferred")
+    if named.offset is not None:
+        # RFC 5322 section 4.3: a name that has an offset is that offset, whatever the season.
+        shifted = wall.replace(tzinfo=timezone(timedelta(minutes=named.offset)) if named.offset else UTC)
+        return Moment(shifted.astimezone(UTC), precision)
+    return Moment(local_to_utc(wall, named), precision if times_shown(wall, named) == 1 else "inferred")

@@ -23,6 +23,7 @@ from deltawire.poller import exchange, headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.deadline import deadline
 from deltawire.poller.exchange import Answer, Target
+from deltawire.poller.hosts import LONGEST_KNOWN
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
 
 MAX_REDIRECTS = 5
@@ -34,6 +35,8 @@ ACCEPT = (
 NO_VALIDATORS = Validators()
 _ADDRESSES = 32_768
 """URLs of which it is remembered what was found out by taking them apart."""
+_TARGETS = 16_384
+"""URLs of which the request is remembered, of two KiB each."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 
@@ -182,7 +185,7 @@ async def _body(response: Answer, max_bytes: int, host: str, cut: bool) -> tuple
     digest = hashlib.sha256()
     try:
         decode = decoder(", ".join(encodings) or None)
-        async for chunk in response.content.iter_chunked(CHUNK):
+        async for chunk in response.content.iter_any():
             for piece in decode.feed(chunk):
                 size += len(piece)
                 pieces.append(piece)
@@ -201,6 +204,8 @@ async def _body(response: Answer, max_bytes: int, host: str, cut: bool) -> tuple
         raise FetchRefused("encoding", f"{host}: {error}", response.status) from None
     except TimeoutError:
         raise
+    except net.AnswerTooLarge:
+        raise too_large() from None
     except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError):
         raise FetchRefused("cut-off", f"{host} broke the connection off before the end", response.status) from None
     return b"".join(pieces), _short(digest)
@@ -211,8 +216,12 @@ def _conditions(validators: Validators) -> list[tuple[str, str]]:
     return [(name, value) for name, value in said if value is not None]
 
 
-@lru_cache(_ADDRESSES)
 def _checked(url: str, agent: str) -> Target:
+    return _known(url, agent) if len(url) <= LONGEST_KNOWN else _known.__wrapped__(url, agent)
+
+
+@lru_cache(_TARGETS)
+def _known(url: str, agent: str) -> Target:
     """The URL taken apart, once for all requests."""
     # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
     if config_rules.url_mistake(url) is not None:
@@ -268,6 +277,8 @@ def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
     if refused is not None:
         return Failure(cause="address-refused", detail=refused)
     match error:
+        case net.AnswerTooLarge():
+            return Failure(cause="too-large", detail=f"{host}: {error}")
         case aiohttp.ClientConnectorDNSError():
             return Failure(cause="dns", detail=f"the name {error.host} cannot be resolved")
         case aiohttp.ClientConnectorCertificateError():
@@ -294,11 +305,15 @@ def _plain(url: str) -> str:
 
 
 def _shown(url: str, values: Mapping[str, str]) -> str:
-    return variables.conceal(url, values) if values else _plain(url)
+    return variables.conceal(url, values) if values or len(url) > LONGEST_KNOWN else _plain(url)
+
+
+def _host(url: str) -> str:
+    return _named(url) if len(url) <= LONGEST_KNOWN else _named.__wrapped__(url)
 
 
 @lru_cache(_ADDRESSES)
-def _host(url: str) -> str:
+def _named(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"
     except ValueError:

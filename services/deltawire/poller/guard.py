@@ -18,6 +18,7 @@ from deltawire import telemetry
 from deltawire.formats import registry
 from deltawire.formats.base import NeedsLenient, Raw, Unreadable
 from deltawire.formats.content import CONTENT_VERSION
+from deltawire.formats.feed import item_name
 from deltawire.formats.memo import Memory
 from deltawire.model import Reading
 from deltawire.poller import digest
@@ -154,9 +155,9 @@ def belongs_here(raw: Raw) -> bool:
     body = raw.body
     if body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"<", b"{", b"["):
         return len(body) <= TEXT_BYTES
-    if len(body) > FEED_BYTES or not registry.FORMATS["rss"].claims(raw):
+    if len(body) > FEED_BYTES or (item := item_name(raw)) is None:
         return len(body) <= DOCUMENT_BYTES
-    return body.count(b"<item") + body.count(b"<entry") <= FEED_ITEMS
+    return body.count(f"<{item}".encode()) <= FEED_ITEMS
 
 
 def _fingerprint() -> str:

@@ -7,6 +7,7 @@ takes that back. Once it refuses two of its feeds for a while (Retry-After) it m
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -35,13 +36,50 @@ LONGEST_GAP = 60.0
 CALM = 300.0
 """Seconds without a refusal that take one doubling of the pause back."""
 
+LONGEST_KNOWN = 512
+"""Characters of the URLs of which it is remembered what was found out by taking them apart. Sites bring new ones with
+each redirect and each document: of 8,000 characters they would fill hundreds of megabytes.
+"""
+
 _FIRST_GAP = 0.5
 _MOST_STRIKES = 10
 
 
+class _Room:
+    """Room for so many at once, in the order they come: a semaphore that is passed without a coroutine while any is
+    free. Three of ``asyncio.Semaphore`` were a twentieth of a look that finds nothing new.
+    """
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        if self.free:
+            self.free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Hand the place on: nobody who comes now is before those that wait."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.free += 1
+
+
 class _Host:
     def __init__(self, connections: int) -> None:
-        self.connections = asyncio.Semaphore(connections)
+        self.connections = _Room(connections)
         self.next_start = 0.0
         self.users = 0
         self.waiting: dict[str, float] = {}
@@ -69,23 +107,27 @@ class _Places:
     """The places of fetches that are not slow yet. Only while all are taken is there a timer, one for all of them."""
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(CONCURRENT_FETCHES)
+        self._room = _Room(CONCURRENT_FETCHES)
         self._since: dict[_Slot, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def free(self) -> int:
-        return CONCURRENT_FETCHES - len(self._since)
+        return self._room.free
+
+    def take_free(self, slot: _Slot, now: float) -> None:
+        self._room.free -= 1
+        self._since[slot] = now
 
     async def take(self, slot: _Slot) -> None:
-        if self._free.locked():
+        if not self._room.free:
             self._sweep()
-        await self._free.acquire()
+        await self._room.enter()
         self._since[slot] = asyncio.get_running_loop().time()
 
     def leave(self, slot: _Slot) -> None:
         if self._since.pop(slot, None) is not None:
-            self._free.release()
+            self._room.leave()
 
     def _sweep(self) -> None:
         """Take the places of those that have become slow, the oldest first; again when the next one has."""
@@ -97,7 +139,7 @@ class _Places:
             if since + SLOW_AFTER > loop.time():
                 break
             self.leave(slot)
-        if self._free.locked() and self._since:
+        if not self._room.free and self._since:
             oldest = next(iter(self._since.values()))
             self._timer = loop.call_at(oldest + SLOW_AFTER, self._sweep)
 
@@ -112,7 +154,8 @@ class _Slot:
         self._host = host
 
     async def __aenter__(self) -> None:
-        await self._gates.enter(self._host, self)
+        if not self._gates.enter_at_once(self._host, self):
+            await self._gates.enter(self._host, self)
 
     async def __aexit__(self, *_: object) -> None:
         self._gates.leave(self._host, self)
@@ -127,39 +170,69 @@ class Gates:
         self._total_gap = 1 / fetch.max_requests_per_second if fetch.max_requests_per_second else 0.0
         self._next_start = 0.0
         self._places = _Places()
-        self._open = asyncio.Semaphore(OPEN_FETCHES)
+        self._open = _Room(OPEN_FETCHES)
         self._hosts: dict[str, _Host] = {}
 
     def slot(self, url: str) -> _Slot:
         """The right to fetch the URL now, for as long as the context lasts."""
         return _Slot(self, self._host(url))
 
+    def enter_at_once(self, host: _Host, slot: _Slot) -> bool:
+        """Whether nobody and nothing had to be waited for."""
+        now = asyncio.get_running_loop().time()
+        if not (host.connections.free and self._open.free and self._places.free):
+            return False
+        if host.next_start > now or self._next_start > now:
+            return False
+        self._turn(host, now)
+        host.users += 1
+        host.connections.free -= 1
+        self._open.free -= 1
+        self._places.take_free(slot, now)
+        return True
+
     async def enter(self, host: _Host, slot: _Slot) -> None:
         """Wait for the turn of a host."""
         host.users += 1
         try:
-            await host.connections.acquire()
+            await host.connections.enter()
             try:
                 now = asyncio.get_running_loop().time()
                 if (start := self._turn(host, now)) > now:
                     await asyncio.sleep(start - now)
-                await self._open.acquire()
+                await self._open.enter()
                 try:
                     await self._places.take(slot)
                 except BaseException:
-                    self._open.release()
+                    self._open.leave()
                     raise
             except BaseException:
-                host.connections.release()
+                host.connections.leave()
                 raise
         except BaseException:
             host.users -= 1
             raise
 
+    async def pass_by(self, url: str) -> None:
+        """Wait for the turn of a host to which a redirect will lead: it sees its requests, not where they come from."""
+        host = self._host(url)
+        host.users += 1
+        try:
+            # As those that ask it directly: few have a turn at once, so that the pauses of all of them do not add up.
+            await host.connections.enter()
+            try:
+                now = asyncio.get_running_loop().time()
+                if (start := self._turn(host, now)) > now:
+                    await asyncio.sleep(start - now)
+            finally:
+                host.connections.leave()
+        finally:
+            host.users -= 1
+
     def leave(self, host: _Host, slot: _Slot) -> None:
         self._places.leave(slot)
-        self._open.release()
-        host.connections.release()
+        self._open.leave()
+        host.connections.leave()
         host.users -= 1
 
     def _turn(self, host: _Host, now: float) -> float:
@@ -214,9 +287,18 @@ class Gates:
         return host
 
 
-@lru_cache(32_768)
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
+    return _site(url) if len(url) <= LONGEST_KNOWN else _site.__wrapped__(url)
+
+
+def elsewhere(asked: str, answered: str | None) -> str | None:
+    """The URL that answered, if another host did than the one asked."""
+    return answered if answered is not None and host_of(answered) != host_of(asked) else None
+
+
+@lru_cache(32_768)
+def _site(url: str) -> str:
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower() or url
     except ValueError:

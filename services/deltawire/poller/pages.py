@@ -247,5 +247,6 @@ def _oldest(reading: Reading) -> datetime | None:
 
 def _newest(reading: Reading, state: FetchState, now: datetime) -> datetime | None:
     """The newest entry seen so far; what claims to be of the future counts as of now."""
-    times = [min(at, now) for at in _times(reading)]
+    shown = max(_times(reading), default=None)
+    times = [] if shown is None else [min(shown, now)]
     return max([*times, *([state.newest_at] if state.newest_at else [])], default=None)

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from deltawire.config import FetchConfig
+from deltawire.http_time import RETRY_AFTER_CAP
 from deltawire.model import LONGEST_INTERVAL_S, Feed
 from deltawire.poller import cadence, websub
 from deltawire.poller.starts import Opening
@@ -128,7 +129,8 @@ def first_poll(feed: Feed, state: FetchState, now: datetime, fetch: FetchConfig,
     if state.next_poll_at is not None and not missed:
         due = max(due, min(state.next_poll_at, now + timedelta(seconds=bounds(feed)[1])))
     if state.retry_after is not None:
-        due = max(due, state.retry_after)
+        # Longer than is obeyed at all: the clock ran ahead when that was written.
+        due = max(due, min(state.retry_after, now + RETRY_AFTER_CAP))
     return due
 
 

@@ -81,13 +81,14 @@ class Starts:
     def opening(self, before: int, new: int, now: float) -> Opening:
         """For so many feeds, ``now`` being seconds of a clock that never goes back.
 
-        One feed alone is looked at immediately, whoever waits: somebody has just added it.
+        A new feed alone is looked at immediately, whoever waits: somebody has just added it, or it is a blog that its
+        series has just found.
         """
         if before + new <= 1:
             return AT_ONCE
         # Those that were read before cannot wait for others: their interval bounds that. They share the time with them.
         self._free_before = max(now, self._free_before) + before * self._before
-        return Opening(before=self._free_before - now, line=next(self._batches))
+        return Opening(before=self._free_before - now, line=next(self._batches) if new > 1 else None)
 
     async def turn(self, place: float) -> None:
         """Stand in line, behind all whose place is lower. Who is cancelled leaves it."""

@@ -20,6 +20,7 @@ from deltawire.poller import look as looks
 from deltawire.poller import moves, pages, refusals, robots, schedule, websub
 from deltawire.poller.alarm import Alarm
 from deltawire.poller.fetch import fetch
+from deltawire.poller.hosts import elsewhere
 from deltawire.poller.outcome import Failure, Fetched, mend
 from deltawire.poller.shared import Poller
 from deltawire.poller.starts import Opening
@@ -54,6 +55,7 @@ class Watch:
         self._due = self._soonest = 0.0
         self._alarm = Alarm()
         self._scanned = ""
+        self._led: str | None = None
         self._refused: refusals.Refused | None = None
         self._writing = asyncio.Lock()
         self._stopped = False
@@ -128,7 +130,8 @@ class Watch:
             self._due = max(self._due, loop.time())
         while self.state.state != "gone":
             await self._alarm.sleep(self._due, self._soonest)
-            if held := self._poller.gates.held(self.state.moved_to or self.feed.url):
+            held = self._poller.gates.held(self.state.moved_to or self.feed.url)
+            if held := max(held, self._poller.gates.held(self._led) if self._led else 0.0):
                 # Not all at once when the host is free again.
                 self._due = loop.time() + held * (1 + 0.25 * schedule.jitter(self.feed.id, self.state.attempts))
                 self._soonest = self._due
@@ -206,6 +209,8 @@ class Watch:
         look: Look | None = None
         for place in moves.places(feed, state, poller.clock()):
             refusal = await poller.robots.refusal(place) if is_page else None
+            if refusal is None and self._led is not None:
+                await poller.gates.pass_by(self._led)
             async with poller.gates.slot(place) if refusal is None else contextlib.nullcontext():
                 if look is None:
                     late = max(0.0, asyncio.get_running_loop().time() - self._due)
@@ -217,8 +222,10 @@ class Watch:
                     poller.session, poller.config.fetch, place, known, clock=poller.clock, home=feed.url
                 )
             if isinstance(outcome, Fetched):
+                self._led = elsewhere(place, outcome.url)
                 outcome = (await self._forbidden(place, outcome) if is_page else None) or outcome
                 break
+            self._led = elsewhere(place, outcome.refused_by) or self._led
             poller.gates.heed(outcome, poller.clock())
         assert look is not None
         return look, place, outcome

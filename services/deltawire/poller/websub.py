@@ -70,9 +70,12 @@ def confirmed(subscription: Subscription, mode: str, topic: str, lease: str, now
     """After a verification of intent (5.3); null if it is for something that was not asked for.
 
     ``lease`` is hub.lease_seconds as it came. A hub that grants nothing that can be read grants what it was asked for.
+    What is verified once more, though nothing was asked since, changes nothing.
     """
     if mode != "subscribe" or topic != subscription.topic or subscription.asked_at is None:
         return None
+    if not subscription.attempts:
+        return subscription
     granted = timedelta(seconds=int(lease)) if _digits.fullmatch(lease) else LEASE
     granted = min(granted, LONGEST_LEASE)
     due = now + max(granted * RENEW_AT, SHORTEST_RENEWAL)
@@ -80,8 +83,8 @@ def confirmed(subscription: Subscription, mode: str, topic: str, lease: str, now
 
 
 def denied(subscription: Subscription, topic: str, now: datetime) -> Subscription | None:
-    """After the hub said that it does not deliver (5.2); null if that is about something else."""
-    if topic != subscription.topic:
+    """After the hub said that it does not deliver (5.2); null if that is about something else, or was said before."""
+    if topic != subscription.topic or subscription.asked_at is None:
         return None
     return msgspec.structs.replace(subscription, asked_at=None, lease_until=None, proven=False, due=now + LONGEST_WAIT)
 

@@ -230,6 +230,9 @@ class WebSub:
             changed = websub.confirmed(subscription, mode, topic, said.get("hub.lease_seconds", ""), now)
         if changed is None or not (challenge or mode == "denied"):
             return _refused()
+        if changed is subscription:
+            # A hub can say so as often as it likes: each time must not cost a commit and a line of the log.
+            return _echo(challenge)
         member.subscription = changed
         try:
             if not await member.save():
