@@ -89,16 +89,22 @@ def whole(look: Amended, read: Mapping[Place, Entry]) -> Document:
     own = look.reading.entries
     entries: list[Entry] = []
     for number, index in look.entries:
-        if number == 0:
-            entries.append(own[index])
-            continue
-        place = (look.sources[number - 1].poll_id, index)
-        entry = _at_hand.get(place) or read.get(place)
+        place = (look.sources[number - 1].poll_id if number else look.poll_id, index)
+        entry = _at_hand.get(place) or (read.get(place) if number else own[index])
         if entry is None:
             # All of them: what is at hand now may not be any more when the others have been read.
             raise Absent(frozenset(look.sources))
         entries.append(entry)
     return _document(look, tuple(entries))
+
+
+def shared(look: Document) -> Document:
+    """The document with the very entries that were written, where they are at hand.
+
+    What is remembered of them then has its texts in common with them: these are neither kept nor compared twice.
+    """
+    entries = tuple(_at_hand.get((look.poll_id, n)) or entry for n, entry in enumerate(look.reading.entries))
+    return msgspec.structs.replace(look, reading=msgspec.structs.replace(look.reading, entries=entries))
 
 
 def _document(look: Amended, entries: tuple[Entry, ...]) -> Document:

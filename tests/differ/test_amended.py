@@ -239,3 +239,19 @@ async def test_reading_back_tells_what_is_gone_from_what_was_never_there(log: Sq
     read = await read_back(log, TOPICS.observations, 0, {*sources, *others})
     assert read.entries == {}
     assert read.gone == {*sources, Source(0, "f" * 32), Source(4, "f" * 32)}
+
+
+def test_what_is_remembered_has_its_texts_in_common_with_what_is_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observations, "_at_hand", weakref.WeakValueDictionary())
+    told, shown = None, looks("port")[:2]
+    with closing(Memory()) as memory:
+        for offset, seen in enumerate(shown):
+            drafted = draft(seen, told)
+            told = drafted.written(offset)
+            batch = Batch(memory, TOPICS, "urn:test", Policy())
+            batch.add(record(drafted.value, offset), START)
+            batch.settle(offset + 1)
+        texts = {id(entry.content_html) for seen in shown for entry in seen.reading.entries}
+        known = memory.recall("port").entries.values()
+        assert len(known) == 22
+        assert {id(k.entry.content_html) for k in known} <= texts

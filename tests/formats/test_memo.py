@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from deltawire.formats import feed as feeds
 from deltawire.formats.base import BEGINNING, Forgetful, Memo, Raw, Unreadable
+from deltawire.formats.feed_cut import batched
 from deltawire.formats.memo import Memory
 from deltawire.model import Reading
 from formats.docs import ATOM, JSON_FEED, RSS, URL, block, blog, capi, page, read_either_way
@@ -82,6 +83,7 @@ ODD = st.sampled_from(
         *("<description><![CDATA[<item>no</item>]]></description>", "<x:y xmlns:x='urn:x'><item>no</item></x:y>"),
         *("<language>fr</language>", "<link>https://other.example/</link>", "<title>later</title>", "</channel>"),
         *("<item ><guid>s</guid></item >", "<item xmlns='urn:q'><title>q</title></item>", "&nope;", "]]>"),
+        *("<item><guid>s</guid><image/></item>", "<image/>", "<item><!-- </item><item> --></item>", "<item />"),
         *("<entry>no</entry>", "<entry><id>i</id></entry>", "<image><title>no</title></image>"),
     ]
 )
@@ -228,6 +230,41 @@ def test_an_item_that_was_edited_behind_its_beginning_is_read_anew(text: str) ->
     for document in (before, after, before, after):
         assert outcome(document, memory.of("f")) == outcome(document, Forgetful())
     assert (memory.misses, memory.hits) == (4, 8)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "together"),
+    [((), ()), ((3, 4, 3, 1), (2, 2)), ((9, 9), (1, 1)), ((1, 9, 1), (1, 1, 1)), ((1, 1, 1), (3,))],
+)
+def test_items_are_parsed_together_up_to_a_size(sizes: tuple[int, ...], together: tuple[int, ...]) -> None:
+    items = [b"x" * size for size in sizes]
+    batches = list(batched(items, 7))
+    assert [item for batch in batches for item in batch] == items
+    assert tuple(map(len, batches)) == together
+
+
+def test_items_that_reach_into_each_other_are_not_remembered_one_for_another() -> None:
+    hiding, hidden = "<item><guid>1</guid><!-- </item>", "<item> --></item>"
+    two = "<item><guid>2</guid><!-- <![CDATA[ --></item><item><guid>3</guid><!-- ]]> --></item>"
+    memo = Memory(1 << 20, "1").of("f")
+    for items, count in ((hiding + hidden + two, 3), (two, 2)):
+        document = rss([]).replace("</channel>", f"{items}</channel>")
+        reading = outcome(document, memo)
+        assert isinstance(reading, Reading)
+        assert len(reading.entries) == count
+        assert reading == outcome(document, Forgetful())
+
+
+def test_prefixes_of_one_item_are_not_those_of_the_next() -> None:
+    items = [
+        f"<item xmlns:{prefix}='urn:unknown'><guid>{prefix}</guid><{prefix}:creator>Ada</{prefix}:creator></item>"
+        for prefix in ("x", "dc")
+    ]
+    alone = [outcome(rss([]).replace("</channel>", f"{item}</channel>"), Forgetful()) for item in items]
+    both = outcome(rss([]).replace("</channel>", f"{''.join(items)}</channel>"), Forgetful())
+    assert isinstance(both, Reading)
+    authors = [entry.authors for reading in alone if isinstance(reading, Reading) for entry in reading.entries]
+    assert [entry.authors for entry in both.entries] == authors == [(), ("Ada",)]
 
 
 def test_how_an_edited_segment_begins_is_known_for_as_long_as_the_segment_is() -> None:

@@ -88,9 +88,10 @@ def run(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 IMAGES = st.builds('<img src="{}" alt="{}">'.format, ADDRESSES, WORDS)
+LINKS = st.builds("<a{} href='{}'{}>{}</a>".format, ATTRIBUTES, ADDRESSES, ATTRIBUTES, WORDS)
 VOIDS = IMAGES | st.just("<br>") | st.builds("<{}{}>".format, st.sampled_from(VOID), ATTRIBUTES)
-FLAT = run(WORDS | WORDS | element(INLINE, WORDS) | VOIDS)
-LINES = run(WORDS | element(INLINE, FLAT) | VOIDS)
+FLAT = run(WORDS | WORDS | element(INLINE, WORDS) | LINKS | VOIDS)
+LINES = run(WORDS | element(INLINE, FLAT) | LINKS | VOIDS)
 BODIES = st.recursive(
     LINES, lambda inner: run(element(BLOCKS, inner) | element((*INLINE, *BLOCKS), inner)), max_leaves=8
 )
@@ -124,6 +125,7 @@ def unusual(markup: str, base: str | None) -> Body:
 @example("a <!-- c --> b<?x?> c")
 @example("<p>x&#13;y</p>")
 @example("<p>x <img src='/y'></p>")
+@example("<p>q <a href='a b'>x</a> <a class='k' href='/x' title='t'>y</a></p>")
 def test_a_body_comes_out_the_same_both_ways(source: str) -> None:
     short, long = both_ways(source)
     assert short == long

@@ -10,7 +10,23 @@ from deltawire.formats import urls
 PIECES = st.sampled_from(
     [
         *("http:", "https:", "HTTPS:", "mailto:", "//", "/", "..", ".", "/..", "/.", "/./", "?", "#", "&", "=", ";"),
-        *("www.press.example", "Press.example", "a", "b.jpg", "é", " ", "\t", "%20", "%", "[", "]", "@", ":443", ":80"),
+        *(
+            "www.press.example",
+            "Press.example",
+            "a",
+            "b.jpg",
+            "é",
+            " ",
+            "\t",
+            "%20",
+            "%",
+            "[",
+            "]",
+            "@",
+            ":443",
+            ":80",
+            ":8080",
+        ),
         *("utm_source=live", "fbclid=1", "r=1741000000", "1741000000", "v=2", "x=1", "\0", "'", '"', "<", "~", "\n"),
     ]
 )
@@ -38,6 +54,9 @@ BASES = st.sampled_from(
 @example("/a?", "https://press.example:443/", False)
 @example("https://press.example/a/../b#", None, False)
 @example("https://press.example", None, False)
+@example("https://press.example:443/", None, False)
+@example("http://press.example:80/x", None, False)
+@example("https://press.example:8443/x", None, False)
 @example("https://press.example/" + "a" * 4096, None, False)
 def test_a_simple_address_is_canonical_the_same_way(link: str, base: str | None, image: bool) -> None:
     assert urls._canonical(link, base, image=image) == urls._resolved(link, base, image=image)

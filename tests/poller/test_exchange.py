@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 
 import aiohttp
 import pytest
@@ -116,3 +118,15 @@ async def test_a_request_that_is_given_up_closes_its_connection(origin: Origin, 
         await asking
     assert (await good(session, origin.url())).body == BODY
     assert origin.connections == 2
+
+
+async def test_a_connection_that_is_reset_at_once_is_a_failure_to_connect(session: aiohttp.ClientSession) -> None:
+    def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/feed"
+        failures = [await bad(session, url) for _ in range(20)]
+    assert {failure.cause for failure in failures} == {"connect"}

@@ -155,9 +155,10 @@ def _of_text(change: Change, vocabulary: Vocabulary, entry_id: str) -> Iterator[
     yield "typography"
     old, new = _sides(change)
     start, end = words.same_ends(old, new)
-    if _essence(old[start : len(old) - end]) == _essence(new[start : len(new) - end]):
+    before, after = _essence(old[start : len(old) - end]), _essence(new[start : len(new) - end])
+    if before == after:
         return
-    if _reordered(old, new):
+    if len(before) == len(after) and _reordered(old, new):
         yield "order"
         return
     for number, place in enumerate(_places(change)):

@@ -27,8 +27,8 @@ from deltawire.events import EntryData, Event
 from deltawire.log.dead_letters import Skips
 from deltawire.log.port import Log, LogError, Outgoing, Record, snapshot
 from deltawire.log.topics import Topics
-from deltawire.model import Observation
-from deltawire.observations import Absent, Amended, Source, Written, whole
+from deltawire.model import Document, Observation
+from deltawire.observations import Absent, Amended, Source, Written, shared, whole
 
 logger = structlog.get_logger()
 
@@ -215,7 +215,7 @@ class Batch:
         """
         try:
             written = _looks.decode(record.value or b"")
-            look = whole(written, self._given.entries) if isinstance(written, Amended) else written
+            look = _whole(written, self._given)
         except Absent as absent:
             if not absent.sources <= self._given.sources:
                 raise
@@ -236,7 +236,7 @@ class Batch:
         try:
             self._decide(recalled, look)
         except Exception as error:  # one look that we trip over must not stop every feed of the partition
-            if look is not written:
+            if isinstance(written, Amended):
                 # What it refers to will be gone when the letter still is not.
                 record = msgspec.structs.replace(record, value=msgspec.json.encode(look))
             self.skips.skip(record, error, now)
@@ -314,6 +314,15 @@ class Batch:
     def settle(self, position: int) -> None:
         """The commit happened: the changes become the memory."""
         self._memory.settle(self._changed, self._feeds, position)
+
+
+def _whole(written: Written, given: ReadBack) -> Observation:
+    match written:
+        case Amended():
+            return whole(written, given.entries)
+        case Document():
+            return shared(written)
+    return written
 
 
 async def restore(log: Log, topics: Topics, partition: int, hot: Hot | None = None) -> Memory:

@@ -50,7 +50,7 @@ class Pairs:
         self._anchors = anchors
         self._order = order
         self._trust = trust
-        self._oldest = None if whole else min((e.published_at for e in entries if e.published_at), default=None)
+        self._whole = whole
         self._sketches = Sketches()
         self._drawn: dict[int | str, Sketch] = {}
         self.compared = 0
@@ -144,7 +144,8 @@ class Pairs:
                 or (alike >= 0.45 and beside == 2)
                 or (not native and alike >= 0.45 and beside > 0)
             )
-        within = self._oldest is None or (known.entry.published_at or self._oldest) >= self._oldest
+        oldest = None if self._whole else self._oldest
+        within = oldest is None or (known.entry.published_at or oldest) >= oldest
         return within and alike >= 0.85 and (not native or beside == 2)
 
     def _beside(self, place: int, entry_id: str) -> int:
@@ -152,6 +153,10 @@ class Pairs:
         above, below = self._shown_between[place]
         was_above, was_below = self._known_between.get(entry_id, (None, None))
         return (above is not None and above == was_above) + (below is not None and below == was_below)
+
+    @cached_property
+    def _oldest(self) -> datetime | None:
+        return min((e.published_at for e in self._entries if e.published_at), default=None)
 
     @cached_property
     def _shown_between(self) -> list[_Between]:

@@ -60,7 +60,8 @@ def plain(element: etree._Element, name: str) -> str:
 
 
 def joined(base: str, address: str) -> str:
-    address = _SLASHES.sub(r"\1", address)
+    if ":///" in address:
+        address = _SLASHES.sub(r"\1", address)
     try:
         return urljoin(base, address)
     except ValueError:

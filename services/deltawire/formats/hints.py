@@ -60,6 +60,8 @@ def poll_hint(ttl: str, period: str, frequency: str) -> float | None:
 
     ``ttl`` is minutes (RSS 2.0); ``sy:updatePeriod`` divided by ``sy:updateFrequency`` (1 if absent) is the other.
     """
+    if not (ttl or period):
+        return None
     said = [float(ttl.strip()) * 60] if re.fullmatch(r"\s*\d{1,9}\s*", ttl, re.ASCII) else []
     length = _PERIODS.get(period.strip().lower())
     times = int(frequency) if re.fullmatch(r"\s*\d{1,6}\s*", frequency, re.ASCII) else 1

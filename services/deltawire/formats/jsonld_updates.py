@@ -9,6 +9,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import msgspec
+
 from deltawire.formats import text as texts
 from deltawire.formats import times
 from deltawire.formats.assemble import as_entry, distinct, located, source_id, unique_or_next
@@ -23,6 +25,17 @@ Node = Mapping[str, Any]
 _BODIES = ("articleBody", "text", "description")
 _FORGETFUL = Forgetful()
 _NUMBERED = re.compile(r"(\D*)(\d{1,6})")
+
+
+class _Body(msgspec.Struct, kw_only=True):
+    """A body, what was odd about it, and the entry that it stood in last.
+
+    An entry that stands is then the very object of the last look, into which nobody has to look again.
+    """
+
+    content: Content
+    odd: list[Problem]
+    entry: Entry | None = None
 
 
 def address(node: Node) -> str | None:
@@ -71,23 +84,25 @@ def read_updates(
         where = ids[number] or f"update {number + 1}"
         page = urls[number] or base
         stated = [update.get(key) for key in _BODIES]
-        content, odd = recalled(memo, f"jsonld\0{page}", stated, partial(_content, stated, page))
-        problems += located((*odd, *content.problems), where)
+        body = recalled(memo, f"jsonld\0{page}", stated, partial(_content, stated, page))
+        content = body.content
+        problems += located((*body.odd, *content.problems), where)
         own = [medium for medium in _images(update.get("image"), base)[:1] if medium.url not in blog_images]
         at, changed = published[number], modified[number]
-        entries.append(
-            as_entry(
-                content,
-                at,
-                changed,
-                source_id=ids[number],
-                url=urls[number],
-                title=titles[number],
-                authors=distinct(_names(update.get("author"))),
-                language=texts.line(update.get("inLanguage")) or language,
-                media=[*own, *_videos(update.get("video"), base)],
-            )
+        entry = as_entry(
+            content,
+            at,
+            changed,
+            source_id=ids[number],
+            url=urls[number],
+            title=titles[number],
+            authors=distinct(_names(update.get("author"))),
+            language=texts.line(update.get("inLanguage")) or language,
+            media=[*own, *_videos(update.get("video"), base)],
         )
+        if body.entry is None or body.entry != entry:
+            body.entry = entry
+        entries.append(body.entry)
     return entries
 
 
@@ -181,9 +196,9 @@ def _rising(moments: Sequence[datetime]) -> bool:
     return bool(moments) and moments[0] < moments[-1] and all(a <= b for a, b in pairwise(moments))
 
 
-def _content(stated: Sequence[Any], base: str) -> tuple[Content, list[Problem]]:
+def _content(stated: Sequence[Any], base: str) -> _Body:
     problems: list[Problem] = []
-    return from_markup(_body(stated, problems), base), problems
+    return _Body(content=from_markup(_body(stated, problems), base), odd=problems)
 
 
 def _body(stated: Sequence[Any], problems: list[Problem]) -> str:

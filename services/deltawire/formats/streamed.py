@@ -24,7 +24,7 @@ _ATTRIBUTE = re.compile(r' ([\w:.@-]+)="([^"]*)"')
 # An element that holds nothing but words, without space at its ends: comes out as it is, but for its name and address.
 _EVEN = re.compile(
     rf"<(?:({'|'.join(sorted((INLINE | RENAMED.keys()) - {'a', 'br', 'img'}))})"
-    r"""|a(?: (?!href=)[\w:.@-]+="[^"]*")*(?: href="([^" ]*)")?(?: [\w:.@-]+="[^"]*")*)"""
+    r"""|a(?: (?!href=)[\w:.@-]+="[^"]*")*(?: href="([^" ]*)")?(?: (?!href=)[\w:.@-]+="[^"]*")*)"""
     r">([^<> ](?:[^<>]*[^<> ])?)</(?(1)\1|a)>"
 )
 _SOURCES = ("src", "data-src", "data-original")

@@ -216,7 +216,7 @@ def parse_iso(value: str, zone: tzinfo | None = None, country: str | None = None
     match = _ISO.fullmatch(value.strip()) if len(value) < _LONGEST else None
     if match is None:
         return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    year, month, day, hour, minute, second = map(int, match.groups("0")[:6])
     fraction = int((match[7] or "0").ljust(6, "0")[:6])
     wall = _wall(year, month, day, hour, minute, second, fraction)
     return _moment(wall, match[8], zone, country, seconds=match[6] is not None) if wall else None
@@ -264,6 +264,16 @@ def _wall(year: int, month: int, day: int, hour: int, minute: int, second: int, 
         return None
 
 
+@lru_cache(maxsize=256)
+def _offset(stated: str) -> timezone | None:
+    """What "+01:00" or "-0330" means; null where no clock is that far from UTC."""
+    hours, minutes = int(stated[1:3]), int(stated[3:].lstrip(":") or 0)
+    if hours > 15 or minutes > 59:
+        return None
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(offset if stated[0] == "+" else -offset)
+
+
 def _moment(
     wall: datetime, stated: str | None, zone: tzinfo | None, country: str | None, *, seconds: bool
 ) -> Moment | None:
@@ -271,12 +281,8 @@ def _moment(
     if not stated:
         return Moment(wall.replace(tzinfo=zone).astimezone(UTC), "inferred") if zone else None
     if stated[0] in "+-−":
-        hours, minutes = int(stated[1:3]), int(stated[3:].lstrip(":") or 0)
-        if hours > 15 or minutes > 59:
-            return None
-        offset = timedelta(hours=hours, minutes=minutes)
-        shifted = wall.replace(tzinfo=timezone(offset if stated[0] == "+" else -offset))
-        return Moment(shifted.astimezone(UTC), precision)
+        offset = _offset(stated)
+        return offset and Moment(wall.replace(tzinfo=offset).astimezone(UTC), precision)
     named = ZONES.get(local_name(stated.upper(), country))
     if named is None:
         return None

@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"[^!#$%&'()*+,/:;=?@\[\]~\w.\-]")
 _MAX = 4096
 # What nearly all links are: nothing in them needs to be resolved, decoded or escaped, which is what urllib is slow at.
 _SIMPLE = re.compile(
-    r"(https?://[a-z0-9.-]+)?(/[A-Za-z0-9_!$%&'()*+,.:=@~/-]*)"
+    r"(https?://[a-z0-9.-]+(?::(?!80/|443/)[0-9]+)?)?(/[A-Za-z0-9_!$%&'()*+,.:=@~/-]*)"
     r"(?:\?([A-Za-z0-9_!$%&'()*+,.:;=@~/?-]*))?(#[A-Za-z0-9_!$%&'()*+,.:;=@~/?-]+)?"
 )
 

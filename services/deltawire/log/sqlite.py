@@ -21,8 +21,10 @@ from deltawire.log import sqlite_maintenance, sqlite_rows
 from deltawire.log.owner import Lock, Server
 from deltawire.log.port import Assignment, LogError, Membership, Outgoing
 from deltawire.log.sqlite_commits import Committer
-from deltawire.log.sqlite_reader import Connections, OwnTail, SqliteReader
+from deltawire.log.sqlite_connections import Connections
+from deltawire.log.sqlite_reader import SqliteReader
 from deltawire.log.sqlite_schema import Streams, open_for_writing
+from deltawire.log.sqlite_tail import OwnTail
 from deltawire.log.topics import Topic
 
 logger = structlog.get_logger()
@@ -56,7 +58,7 @@ class SqliteLog:
         self._now = now
         self._gap = gap
         self._tail = OwnTail()
-        self._committer = Committer(connection, path, self._tail.notify)
+        self._committer = Committer(connection, path, self._tail.forget)
         self._connections = Connections(path, READ_THREADS)
         self._server: Server | None = None
         self._maintenance: asyncio.Task[None] | None = None
@@ -141,6 +143,12 @@ class SqliteLog:
     async def maintain(self, now: datetime) -> None:
         """Apply retention and compaction as of ``now``, and hand free space back, in many small transactions."""
         self._check_open()
+        try:
+            await self._maintain(now)
+        finally:
+            self._tail.forget()
+
+    async def _maintain(self, now: datetime) -> None:
         buried = sqlite_rows.to_milliseconds(now - TOMBSTONES_KEPT)
         for (name, _), stream in self._streams.items():
             topic = self._topics[name]
@@ -177,7 +185,10 @@ class SqliteLog:
             check(connection)
             return sqlite_rows.write(connection, rows, self._gap)
 
-        return await self._committer.submit(write, {record.topic for record in records})
+        def done(offsets: list[int]) -> None:
+            self._tail.committed(records, rows, offsets, self._gap)
+
+        return await self._committer.submit(write, done)
 
     async def _repeat(self, step: Callable[[sqlite3.Connection], bool]) -> None:
         more = True

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,24 +25,22 @@ GROUP_LIMIT = 128
 
 class _Job:
     def __init__(
-        self, run: Callable[[sqlite3.Connection], Any], topics: Collection[str], future: asyncio.Future[Any]
+        self, run: Callable[[sqlite3.Connection], Any], done: Callable[[Any], None], future: asyncio.Future[Any]
     ) -> None:
         self.run = run
-        self.topics = topics
+        self.done = done
         self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
 
 
 class Committer:
-    """Runs functions on the writing connection. ``on_commit`` is called in the event loop with the topics written."""
+    """Runs functions on the writing connection. ``on_failure`` is called in the event loop after one that failed."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, on_commit: Callable[[Collection[str]], None]
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, on_failure: Callable[[], None]) -> None:
         self._connection = connection
         self._path = path
-        self._on_commit = on_commit
+        self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._stopped = self._loop.create_future()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -50,13 +48,15 @@ class Committer:
         self._thread = threading.Thread(target=self._work, name="deltawire-log-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, run: Callable[[sqlite3.Connection], T], topics: Collection[str] = ()) -> T:
+    async def submit(self, run: Callable[[sqlite3.Connection], T], done: Callable[[T], None] = lambda _: None) -> T:
         """What ``run`` returns, once it is durable. Submissions run in their order, also those that are cancelled.
+
+        ``done`` is called with it in the event loop, and in that order, before anybody learns of it.
 
         Raises:
             OutcomeUnknown: the disk failed during the commit. Any other LogError: nothing was written.
         """
-        job = _Job(run, topics, self._loop.create_future())
+        job = _Job(run, done, self._loop.create_future())
         self._queue.put(job)
         result: T = await job.future
         return result
@@ -90,7 +90,11 @@ class Committer:
             self._loop.call_soon_threadsafe(function, *args)
 
     def _settle(self, jobs: list[_Job]) -> None:
-        self._on_commit({topic for job in jobs if job.error is None for topic in job.topics})
+        for job in jobs:
+            if job.error is None:
+                job.done(job.result)
+            else:
+                self._on_failure()
         for job in jobs:
             if job.future.done():
                 continue

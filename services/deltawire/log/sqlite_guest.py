@@ -11,8 +11,10 @@ from pathlib import Path
 from deltawire.log import owner, sqlite_rows
 from deltawire.log.port import LogError, Membership, Outgoing
 from deltawire.log.sqlite import SqliteLog, SqliteWriter, check_partitions
-from deltawire.log.sqlite_reader import Connections, GuestTail, SqliteReader
+from deltawire.log.sqlite_connections import Connections
+from deltawire.log.sqlite_reader import SqliteReader
 from deltawire.log.sqlite_schema import partition_count
+from deltawire.log.sqlite_tail import GuestTail
 from deltawire.log.topics import Topic
 
 

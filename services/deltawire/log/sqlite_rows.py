@@ -21,6 +21,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Row(msgspec.Struct, frozen=True):
+    partition: int
     stream: int
     keyspace: int | None
     timestamp: int
@@ -33,6 +34,10 @@ def to_milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
+def from_milliseconds(timestamp: int) -> datetime:
+    return _EPOCH + timestamp * _MILLISECOND
+
+
 def to_rows(records: Sequence[Outgoing], streams: Streams, partitions: int, now: datetime) -> list[Row]:
     """The rows of the records, before anything is written.
 
@@ -42,13 +47,15 @@ def to_rows(records: Sequence[Outgoing], streams: Streams, partitions: int, now:
     timestamp = to_milliseconds(now)
     rows = []
     for record in records:
-        stream = streams.get((record.topic, partition_for(record, partitions)))
+        partition = partition_for(record, partitions)
+        stream = streams.get((record.topic, partition))
         if stream is None:
             raise LogError(f"the log has no topic {record.topic}")
         if stream.compact and record.key is None:
             raise LogError(f"a record of topic {record.topic} needs a key: the topic keeps the last one of each")
         headers = orjson.dumps(record.headers) if record.headers else None
-        rows.append(Row(stream.id, stream.id if stream.compact else None, timestamp, record.key, headers, record.value))
+        keyspace = stream.id if stream.compact else None
+        rows.append(Row(partition, stream.id, keyspace, timestamp, record.key, headers, record.value))
     return rows
 
 
@@ -138,7 +145,7 @@ def _read(
                 key=key,
                 value=value,
                 headers=orjson.loads(headers) if headers else {},
-                timestamp=_EPOCH + timestamp * _MILLISECOND,
+                timestamp=from_milliseconds(timestamp),
             )
             size += len(value or b"")
             records.append(record)

@@ -1,7 +1,7 @@
 """One GET over the connections of a session: its request line and headers out, status and headers of the answer in.
 
 ``ClientSession.get`` makes a request, a response, a writer, a timer and a context for each, to be able to do what a
-look does without: cookies, redirects, traces, bodies that are sent. That was more than half of what a 304 cost. What
+look does without: cookies, redirects, traces, bodies that are sent. That was a third of what a 304 cost. What
 is hard stays with aiohttp: the session's connector has the addresses and their check, TLS and the pool; its protocol
 reads the answers.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 import aiohttp
@@ -26,15 +25,13 @@ MOST_INTERIM = 10
 """Interim answers (RFC 9110, 15.2) that are passed over: a site that sends nothing else would cost a core until the
 deadline.
 """
-_ORIGINS = 32_768
-"""Schemes, hosts and ports of which it is remembered how the connector is asked for them."""
 
 
 class Target(NamedTuple):
-    """What is asked: ``door`` stands for its host before the connector, ``head`` is the request without conditions."""
+    """What is asked, in two KiB: ``request`` is for the connector, ``head`` what is sent, without conditions."""
 
     url: URL
-    door: aiohttp.ClientRequest
+    request: aiohttp.ClientRequest
     head: str
 
 
@@ -60,12 +57,7 @@ def target(url: URL, headers: Mapping[str, str]) -> Target:
     """
     request = aiohttp.ClientRequest("GET", url, headers=headers, loop=asyncio.get_running_loop())
     head = f"GET {url.raw_path_qs} HTTP/1.1\r\n" + _lines(request.headers.items())
-    return Target(url, _door(url.origin()), head)
-
-
-@lru_cache(_ORIGINS)
-def _door(origin: URL) -> aiohttp.ClientRequest:
-    return aiohttp.ClientRequest("GET", origin, loop=asyncio.get_running_loop())
+    return Target(url, request, head)
 
 
 async def get(
@@ -87,14 +79,9 @@ async def get(
     head = f"{asked.head}{_lines(conditions)}\r\n".encode()
     again = True
     while True:
-        connection = await connector.connect(asked.door, [], _WITHIN)
+        connection = await connector.connect(asked.request, [], _WITHIN)
         try:
-            protocol, transport = connection.protocol, connection.transport
-            assert protocol is not None
-            assert transport is not None
-            protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=bufsize)
-            transport.write(head)
-            message, content = await _final(protocol)
+            return await _exchange(connection, head, bufsize)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             connection.close()
             if not again:
@@ -106,8 +93,16 @@ async def get(
         except BaseException:
             connection.close()
             raise
-        else:
-            return Answer(message.code, message.headers, content, connection)
+
+
+async def _exchange(connection: Connection, head: bytes, bufsize: int) -> Answer:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:  # it was lost as soon as it was made
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=bufsize)
+    transport.write(head)
+    message, content = await _final(protocol)
+    return Answer(message.code, message.headers, content, connection)
 
 
 async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:

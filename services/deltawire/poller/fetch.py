@@ -35,6 +35,8 @@ ACCEPT = (
 NO_VALIDATORS = Validators()
 _ADDRESSES = 32_768
 """URLs of which it is remembered what was found out by taking them apart."""
+_TARGETS = 16_384
+"""URLs of which the request is remembered, of two KiB each."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 
@@ -184,7 +186,7 @@ async def _body(response: Answer, max_bytes: int, host: str, cut: bool) -> tuple
     digest = hashlib.sha256()
     try:
         decode = decoder(", ".join(encodings) or None)
-        async for chunk in response.content.iter_chunked(CHUNK):
+        async for chunk in response.content.iter_any():
             for piece in decode.feed(chunk):
                 size += len(piece)
                 pieces.append(piece)
@@ -215,8 +217,12 @@ def _conditions(validators: Validators) -> list[tuple[str, str]]:
     return [(name, value) for name, value in said if value is not None]
 
 
-@lru_cache(_ADDRESSES)
 def _checked(url: str, agent: str) -> Target:
+    return _known(url, agent) if len(url) <= LONGEST_KNOWN else _known.__wrapped__(url, agent)
+
+
+@lru_cache(_TARGETS)
+def _known(url: str, agent: str) -> Target:
     """The URL taken apart, once for all requests."""
     # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
     if config_rules.url_mistake(url) is not None:
