@@ -102,10 +102,9 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    known = len(url) <= LONGEST_KNOWN
-    asked, values = variables.expand(_address(url) if known else addresses.fetched(url))
+    asked, values = variables.expand(_address(url) if len(url) <= LONGEST_KNOWN else addresses.fetched(url))
     own = asked if home == url else variables.expand(_address(home))[0]
-    here, place = asked, (_checked if known else _checked.__wrapped__)(asked, config.user_agent)
+    here, place = asked, _checked(asked, config.user_agent)
     permanent: str | None = None
     lasting = True
     wait: datetime | None = None
