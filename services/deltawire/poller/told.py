@@ -14,7 +14,7 @@ _HERE = 0
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Where the entries of a feed's last document stand: about 7 kB for 50 of them.
+    """Where the entries of a feed's last document stand: with what is at hand about 20 kB for 50 of them.
 
     ``whole_at`` is when the first of ``sources`` began, which is a whole document. ``places`` are (source, index) as in
     ``Amended``, by the digest of the entry.
