@@ -132,6 +132,18 @@ def test_a_list_of_somebody_else_cannot_have_a_variable_sent_to_its_site(
     assert [feed.url for feed in imported(folder).values()] == ["https://a.example/"]
 
 
+def test_a_feed_is_given_no_more_tags_than_its_events_can_carry(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = ",".join(f"{n}{'x' * 200}" for n in range(500))
+    assert run(folder, f'<opml><outline xmlUrl="https://a.example/" category="{many}"/></opml>', "--tag", "mine") == 0
+    (feed,) = imported(folder).values()
+    assert (feed.tags[0], len(feed.tags), max(map(len, feed.tags))) == ("mine", 100, 100)
+    assert run(folder, "https://b.example/\n", "--tag", "t" * 101) == 1
+    assert "a feed has at most 100 tags of at most 100 characters" in capsys.readouterr().err
+    assert len(imported(folder)) == 1
+
+
 def test_addresses_that_differ_in_their_fragment_only_are_one(folder: Path) -> None:
     assert run(folder, "https://a.example/feed#new\nhttps://a.example/feed\n") == 0
     assert len(imported(folder)) == 1

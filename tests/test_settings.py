@@ -73,6 +73,10 @@ def test_a_series_is_no_reason_for_a_warning(tmp_path: Path) -> None:
         ('match = "***"', "series[0].match: holds no word"),
         ('match = "live"\nkeep = 0', "series[0].keep: must be 1 or more"),
         ('match = "live"\ninterval = 0', "series[0].interval: the interval must lie between"),
+        (
+            f'match = "live"\ntags = {["t"] * 101}',
+            "series[0].tags: a feed has at most 100 tags of at most 100 characters",
+        ),
         ('match = "live"\nid = "desk"', "series[0].id: 'desk' is a feed too"),
         (f'match = "live"\nid = "{"a" * 71}"', "series[0].id: is longer than 70 characters"),
     ],
@@ -83,6 +87,12 @@ def test_mistakes_in_a_series_are_told(tmp_path: Path, keys: str, mend: str) -> 
     with pytest.raises(ConfigError) as error:
         loaded(tmp_path, f'{feed}[[series]]\n{head}url = "https://news.example/europe"\n{keys}\n')
     assert mend in str(error.value)
+
+
+def test_tags_that_would_make_events_too_large_are_a_mistake(tmp_path: Path) -> None:
+    for tags in (["t"] * 101, ["t" * 101]):
+        with pytest.raises(ConfigError, match=r"feeds\[0\]\.tags: a feed has at most 100 tags"):
+            loaded(tmp_path, f'[[feeds]]\nid = "desk"\nurl = "https://news.example/desk"\ntags = {tags}\n')
 
 
 def test_every_mistake_is_told_at_once_with_its_line_and_its_mend(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from deltawire import networks, patterns, webhook_secret
@@ -15,6 +15,9 @@ from deltawire.toml_lines import Path
 FEED_ID = re.compile(r"[a-z0-9-]+")
 SERIES_ID = 70
 """Characters of the id of a series at most: a feed's id adds a date and, where need be, a digest."""
+
+MOST_TAGS, LONGEST_TAG = 100, 100
+"""Tags of a feed, and characters of one: all of them are in each of its events, which have 256 KiB."""
 
 _BROKER = r"(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}"
 _KAFKA = re.compile(rf"kafka://({_BROKER}(?:,{_BROKER})*)/?")
@@ -136,6 +139,13 @@ def interval_mistake(low: float, high: float) -> str | None:
     return f"the interval must lie between more than 0 and {LONGEST_INTERVAL_S:.0f} seconds, not {low} to {high}"
 
 
+def tags_mistake(tags: Sequence[str]) -> str | None:
+    """What is wrong with the tags of a feed."""
+    if len(tags) <= MOST_TAGS and all(len(tag) <= LONGEST_TAG for tag in tags):
+        return None
+    return f"a feed has at most {MOST_TAGS} tags of at most {LONGEST_TAG} characters"
+
+
 def _storage(config: Config) -> Found:
     if not config.log.url.startswith("sqlite:///") and kafka_address(config.log.url) is None:
         yield ("log", "url"), "must be sqlite:///path/to/log.db, or kafka://host:9092,host:9092"
@@ -210,6 +220,8 @@ def _feed(key: Path, feed: FeedConfig) -> Found:
         yield (*key, "url"), message
     if message := interval_mistake(feed.min_interval, feed.max_interval):
         yield (*key, "max_interval"), message
+    if message := tags_mistake(feed.tags):
+        yield (*key, "tags"), message
 
 
 def _series(key: Path, series: SeriesConfig, feeds: set[str]) -> Found:
@@ -225,6 +237,8 @@ def _series(key: Path, series: SeriesConfig, feeds: set[str]) -> Found:
         yield (*key, "interval"), message
     if message := interval_mistake(series.min_interval, series.max_interval):
         yield (*key, "max_interval"), message
+    if message := tags_mistake(series.tags):
+        yield (*key, "tags"), message
     if series.keep < 1:
         yield (*key, "keep"), f"must be 1 or more, not {series.keep}"
 

@@ -36,7 +36,7 @@ async def test_six_redirects_and_loops_are_refused(origin: Origin, session: aioh
 async def test_the_long_addresses_that_a_site_makes_up_are_not_remembered(
     origin: Origin, session: aiohttp.ClientSession
 ) -> None:
-    known = (module._plain, module._named, hosts._site)
+    known = (module._plain, module._named, module._known, module._address, hosts._site)
     origin.serve("/feed", redirect("/feed"))
     await bad(session, origin.url())
     site = hosts.host_of(origin.url())
@@ -47,6 +47,7 @@ async def test_the_long_addresses_that_a_site_makes_up_are_not_remembered(
         origin.serve(long, Answer(body=BODY))
         assert (await good(session, origin.url())).url == origin.url(long)
         assert hosts.host_of(origin.url(long)) == site
+        assert (await good(session, origin.url(long))).body == BODY
     assert [cache.cache_info().currsize for cache in known] == before
 
 

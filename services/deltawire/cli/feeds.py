@@ -123,6 +123,7 @@ async def _add(
         config_rules.feed_id_mistake(arguments.id) if arguments.id else None,
         config_rules.url_mistake(arguments.url),
         config_rules.interval_mistake(arguments.min_interval, arguments.max_interval),
+        config_rules.tags_mistake(arguments.tags),
     ):
         if mistake:
             raise Misuse(f"feeds add: {mistake}")

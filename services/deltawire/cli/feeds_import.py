@@ -80,12 +80,20 @@ def parsed(body: bytes, name: str) -> Iterator[Line]:
 def chosen(
     lines: Collection[Line], feeds: Mapping[str, Feed], tags: tuple[str, ...], now: datetime
 ) -> tuple[list[Feed], int]:
-    """The feeds to add, and how many of the lines are followed already or stand there twice."""
+    """The feeds to add, and how many of the lines are followed already or stand there twice.
+
+    Of more tags than a feed can have the first count: those given, then the folders from the outermost on.
+
+    Raises:
+        Failure: the tags given are too many, or too long.
+    """
     addresses = {_address(feed.url) for feed in feeds.values()}
     numbers: Counter[str] = Counter()
     ids = set(feeds)
     generation = wanted.generation(now)
     new: list[Feed] = []
+    if mistake := config_rules.tags_mistake(tags):
+        raise Failure(mistake)
     good = [line for line in lines if line.mistake is None]
     for line in good:
         address = _address(line.url)
@@ -97,7 +105,7 @@ def chosen(
             numbers[base] += 1
             feed_id = f"{base}-{numbers[base] + 1}"
         ids.add(feed_id)
-        own = tuple(dict.fromkeys((*tags, *line.tags)))
+        own = tuple(dict.fromkeys((*tags, *line.tags)))[: config_rules.MOST_TAGS]
         new.append(Feed(id=feed_id, url=line.url, tags=own, generation=generation))
     return new, len(good) - len(new)
 
@@ -196,5 +204,5 @@ def _title(node: etree._Element) -> str:
 
 def _tags(names: list[str]) -> tuple[str, ...]:
     """Folders and categories as tags; a category can be a path (``/news/world``), whose parts are tags."""
-    parts = (part.strip()[:100] for name in names for part in name.split("/"))
+    parts = (part.strip()[: config_rules.LONGEST_TAG] for name in names for part in name.split("/"))
     return tuple(dict.fromkeys(part for part in parts if part))

@@ -102,7 +102,7 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(_address(url))
+    asked, values = variables.expand(_address(url) if len(url) <= LONGEST_KNOWN else addresses.fetched(url))
     own = asked if home == url else variables.expand(_address(home))[0]
     here, place = asked, _checked(asked, config.user_agent)
     permanent: str | None = None
