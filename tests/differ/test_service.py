@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -122,3 +123,13 @@ async def test_a_removed_feed_leaves_tombstones_only(tmp_path: Path) -> None:
         assert latest
         assert set(latest.values()) == {None}
     await log.inner.close()
+
+
+def test_no_type_is_first_resolved_where_partitions_run_side_by_side() -> None:
+    # msgspec 0.22 takes a type that another thread is still resolving for a resolved one, and crashes the process. What
+    # is resolved at import (a Decoder) or built by its constructor is safe.
+    package = Path(service.__file__).parent
+    modules = [*package.glob("*.py"), *(package.parent / "formats").glob("*.py")]
+    assert len(modules) > 50
+    lazy = re.compile(r"msgspec\.(convert|(json|msgpack|yaml|toml)\.decode)\(")
+    assert [module.name for module in modules if lazy.search(module.read_text())] == []

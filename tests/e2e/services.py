@@ -41,7 +41,8 @@ class Service:
 
     async def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
-        self.process.send_signal(number)
+        if self.process.returncode is None:
+            self.process.send_signal(number)
         status = await asyncio.wait_for(self.process.wait(), DEADLINE)
         self.process = None
         return status
@@ -68,6 +69,8 @@ async def services(
                 await service.start()
             yield deployment, running
         finally:
+            statuses = {service.name: service.process.returncode for service in running if service.process is not None}
             for service in running:
                 if service.process is not None:
                     await service.kill()
+            assert not any(statuses.values()), f"a service ended by itself: {statuses}"

@@ -10,7 +10,7 @@ import msgspec
 from deltawire.differ import clocks, coverage, freshness, noise, unstated, volatile
 from deltawire.differ.document import EntryPass
 from deltawire.differ.shown import once as shown_once
-from deltawire.differ.state import FeedChange, FeedState, Known, Note, Outcome, Policy
+from deltawire.differ.state import FeedChange, FeedChangeKind, FeedState, Known, Note, Outcome, Policy
 from deltawire.differ.words import diff
 from deltawire.events import Change
 from deltawire.model import Document, Failed, FeedMeta, Observation, Retired, Unchanged, is_failing
@@ -241,11 +241,15 @@ def _recover(state: FeedState, look: Document | Unchanged) -> tuple[FeedState, t
 
 
 def _feed_change(
-    kind: str, since: datetime, cause: str, ended: bool = False, changes: tuple[Change, ...] = ()
+    kind: FeedChangeKind, since: datetime, cause: str, ended: bool = False, changes: tuple[Change, ...] = ()
 ) -> FeedChange:
-    state = "failing" if kind == "failing" else "ended" if kind == "ended" or ended else "open"
-    return msgspec.convert(
-        {"kind": kind, "state": state, "since": since, "cause": cause, "changes": changes}, FeedChange
+    is_ended = kind == "ended" or ended
+    return FeedChange(
+        kind=kind,
+        state="failing" if kind == "failing" else "ended" if is_ended else "open",
+        since=since,
+        cause=cause,
+        changes=changes,
     )
 
 

@@ -172,10 +172,13 @@ class EntryChange(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence | None = None
 
 
+FeedChangeKind = Literal["started", "updated", "ended", "failing", "recovered"]
+
+
 class FeedChange(msgspec.Struct, frozen=True, kw_only=True):
     """A feed event to be: ``kind`` is the tail of its type."""
 
-    kind: Literal["started", "updated", "ended", "failing", "recovered"]
+    kind: FeedChangeKind
     state: Literal["open", "ended", "failing"]
     since: datetime
     cause: str
