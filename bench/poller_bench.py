@@ -135,13 +135,14 @@ class Bare:
         self._etags: dict[str, str] = dict.fromkeys(urls, "")
 
     async def look(self) -> None:
-        await at_once(self._fetch(url) for url in self._etags)
+        await at_once(self.fetch(url) for url in self._etags)
 
-    async def _fetch(self, url: str) -> None:
+    async def fetch(self, url: str) -> bytes:
         etag = self._etags[url]
         async with self._session.get(url, headers={"If-None-Match": etag} if etag else {}) as response:
-            await response.read()
+            body = await response.read()
             self._etags[url] = response.headers.get("ETag", "")
+            return body
 
 
 class Reader:
