@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test kafka jars kcat feedparser-suite browser postgres chaos fleets fuzz lint lock bench press clean
+.PHONY: help install demo test kafka jars kcat varnish feedparser-suite browser postgres chaos fleets fuzz lint lock bench press clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,7 +26,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: install ## the whole pipeline on three invented live blogs; prints the address of the page
 	$(BIN)/deltawire demo
 
-test: install browser postgres jars kcat feedparser-suite ## every test, with the services they need
+test: install browser postgres jars kcat varnish feedparser-suite ## every test, with the services they need
 	$(BIN)/pytest -n 3 --dist loadfile
 
 kafka: install ## a single-node Apache Kafka in the foreground, on KAFKA_PORT (9092), without Docker
@@ -82,11 +82,11 @@ feedparser-suite: install
 	    -d $(SUITE) -r $(SUITE)/wanted.txt || \
 	  { echo "make test: the source distribution of feedparser could not be fetched from the package index; its documents are a test" >&2; exit 1; }
 
-# Only one test needs it, and says so where it is skipped.
-kcat:
-	@command -v kcat >/dev/null && exit 0; \
+# Only one test needs each of them, and says so where it is skipped. Varnish is where only root looks for it.
+kcat varnish:
+	@PATH="$$PATH:/usr/sbin"; command -v $(if $(filter varnish,$@),varnishd,$@) >/dev/null && exit 0; \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	    echo "make test: installing kcat" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends kcat >/dev/null || true; \
+	    echo "make test: installing $@" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $@ >/dev/null || true; \
 	  fi
 
 BROWSERS := chromium chromium-browser google-chrome
