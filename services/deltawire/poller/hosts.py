@@ -197,9 +197,7 @@ class Gates:
         try:
             await host.connections.enter()
             try:
-                now = asyncio.get_running_loop().time()
-                if (start := self._turn(host, now)) > now:
-                    await asyncio.sleep(start - now)
+                await self._wait_for_turn(host)
                 await self._open.enter()
                 try:
                     await self._places.take(slot)
@@ -221,9 +219,7 @@ class Gates:
             # As those that ask it directly: few have a turn at once, so that the pauses of all of them do not add up.
             await host.connections.enter()
             try:
-                now = asyncio.get_running_loop().time()
-                if (start := self._turn(host, now)) > now:
-                    await asyncio.sleep(start - now)
+                await self._wait_for_turn(host)
             finally:
                 host.connections.leave()
         finally:
@@ -234,6 +230,11 @@ class Gates:
         self._open.leave()
         host.connections.leave()
         host.users -= 1
+
+    async def _wait_for_turn(self, host: _Host) -> None:
+        now = asyncio.get_running_loop().time()
+        if (start := self._turn(host, now)) > now:
+            await asyncio.sleep(start - now)
 
     def _turn(self, host: _Host, now: float) -> float:
         """When the next request to the host may start."""
