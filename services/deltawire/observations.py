@@ -95,7 +95,16 @@ def whole(look: Amended, read: Mapping[Place, Entry]) -> Document:
             # All of them: what is at hand now may not be any more when the others have been read.
             raise Absent(frozenset(look.sources))
         entries.append(entry)
-    return _document(look, tuple(entries))
+    return Document(
+        poll_id=look.poll_id,
+        feed=look.feed,
+        poller=look.poller,
+        began_at=look.began_at,
+        fetched_at=look.fetched_at,
+        reading=msgspec.structs.replace(look.reading, entries=tuple(entries)),
+        digest=look.digest,
+        cache=look.cache,
+    )
 
 
 def shared(look: Document) -> Document:
@@ -105,16 +114,3 @@ def shared(look: Document) -> Document:
     """
     entries = tuple(_at_hand.get((look.poll_id, n)) or entry for n, entry in enumerate(look.reading.entries))
     return msgspec.structs.replace(look, reading=msgspec.structs.replace(look.reading, entries=entries))
-
-
-def _document(look: Amended, entries: tuple[Entry, ...]) -> Document:
-    return Document(
-        poll_id=look.poll_id,
-        feed=look.feed,
-        poller=look.poller,
-        began_at=look.began_at,
-        fetched_at=look.fetched_at,
-        reading=msgspec.structs.replace(look.reading, entries=entries),
-        digest=look.digest,
-        cache=look.cache,
-    )

@@ -36,7 +36,7 @@ async def test_six_redirects_and_loops_are_refused(origin: Origin, session: aioh
 async def test_the_long_addresses_that_a_site_makes_up_are_not_remembered(
     origin: Origin, session: aiohttp.ClientSession
 ) -> None:
-    known = (module._plain, module._named, module._known, module._address, hosts._site)
+    known = (module._plain, module._host, module._checked, module._address, hosts.host_of)
     origin.serve("/feed", redirect("/feed"))
     await bad(session, origin.url())
     site = hosts.host_of(origin.url())

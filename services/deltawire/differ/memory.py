@@ -58,13 +58,16 @@ def _encoded(value: msgspec.Struct | None) -> bytes | None:
 class Recalled(msgspec.Struct, frozen=True):
     """What is known of one feed; a null ``state``: nothing.
 
-    ``sizes`` are the bytes of its records, encoded, by key, and ``size`` is their sum.
+    ``sizes`` are the bytes of its records, encoded, by key.
     """
 
     state: FeedState | None
     entries: dict[str, Known]
     sizes: dict[str, int]
-    size: int
+
+    @property
+    def size(self) -> int:
+        return sum(self.sizes.values())
 
 
 class Hot:
@@ -148,7 +151,7 @@ class Memory:
                 f"the differ's memory of {key} cannot be read ({error}): the differ stands still before the next look "
                 "at this feed; run the version of deltawire that wrote it"
             ) from error
-        recalled = Recalled(state, entries, sizes, sum(sizes.values()))
+        recalled = Recalled(state, entries, sizes)
         self._hot.keep(self, feed_id, recalled)
         return recalled
 
@@ -272,7 +275,7 @@ class Batch:
         sizes = before.sizes | {key: len(value) for key, value in changed.items() if value is not None}
         for gone in [key for key, value in changed.items() if value is None]:
             sizes.pop(gone, None)
-        self._feeds[feed_id] = Recalled(emission.state, known, sizes, sum(sizes.values()))
+        self._feeds[feed_id] = Recalled(emission.state, known, sizes)
         self._changed |= changed
         for event in emission.wholes:
             if isinstance(event.data, EntryData):

@@ -16,7 +16,7 @@ import nh3
 from lxml import etree
 
 from deltawire.formats import text as texts
-from deltawire.formats.layout import BLOCKS, BOUNDARIES, DROPPED, INLINE, RENAMED, Layout, Node
+from deltawire.formats.layout import BLOCKS, BOUNDARIES, DROPPED, INLINE, RENAMED, SOURCES, Layout, Node
 from deltawire.formats.streamed import Body, Unusual, attribute
 from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Link, Media, Problem
@@ -304,7 +304,7 @@ class _Reader:
         return [Node("a", f' href="{attribute(href)}"', nodes)]
 
     def _image(self, element: etree._Element) -> list[Node | str]:
-        for name in ("src", "data-src", "data-original"):
+        for name in SOURCES:
             url = canonical_image(element.get(name) or "", self.base)
             if url is not None and not url.startswith("mailto:"):
                 alt = texts.collapse(element.get("alt") or "")

@@ -17,6 +17,8 @@ DROPPED = words(
     "script style template noscript head title iframe object embed applet svg math form button select textarea input "
     "canvas audio video map frame frameset noframes"
 )
+SOURCES = ("src", "data-src", "data-original")
+"""Where a picture's address stands, that of a page that loads it late too."""
 RENAMED = {"strong": "b", "em": "i", "strike": "del", "s": "del"}
 # What may hold only text of its own keeps it bare; everything else has its loose text wrapped in a paragraph.
 WRAPS = frozenset({"", "blockquote"})

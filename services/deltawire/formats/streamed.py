@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from deltawire.formats import text as texts
-from deltawire.formats.layout import BLOCKS, BOUNDARIES, DROPPED, INLINE, RENAMED, WRAPS, Line, lines, may_hold
+from deltawire.formats.layout import BLOCKS, BOUNDARIES, DROPPED, INLINE, RENAMED, SOURCES, WRAPS, Line, lines, may_hold
 from deltawire.formats.urls import canonical_image, canonical_url
 from deltawire.model import Link, Media
 
@@ -27,7 +27,6 @@ _EVEN = re.compile(
     r"""|a(?: (?!href=)[\w:.@-]+="[^"]*")*+(?: href="([^" ]*)")?+(?: (?!href=)[\w:.@-]+="[^"]*")*+)"""
     r">([^<> ](?:[^<>]*[^<> ])?)</(?(1)\1|a)>"
 )
-_SOURCES = ("src", "data-src", "data-original")
 _APART = BLOCKS | BOUNDARIES | DROPPED
 
 
@@ -212,7 +211,7 @@ class Body:
             line.end(RENAMED.get(name, name))
 
     def _image(self, stated: dict[str, str], line: Line) -> None:
-        for name in _SOURCES:
+        for name in SOURCES:
             url = canonical_image(_address(stated.get(name)), self._base)
             if url is not None and not url.startswith("mailto:"):
                 alt = texts.collapse(_plain(stated.get("alt", "")))

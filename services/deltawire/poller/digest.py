@@ -35,10 +35,9 @@ def known(entry: Entry) -> bytes | None:
 
 
 def _of_entry(entry: Entry) -> bytes:
+    if (found := known(entry)) is not None:
+        return found
     place = id(entry)
-    known = _known.get(place)
-    if known is not None:
-        return known[1]
     digest = hashlib.sha256(msgspec.json.encode(entry)).digest()
     _known[place] = weakref.KeyedRef(entry, _forget, place), digest
     return digest

@@ -7,7 +7,6 @@ import hashlib
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -23,8 +22,8 @@ from deltawire.poller import exchange, headers
 from deltawire.poller.codings import ACCEPT_ENCODING, CodingError, CutOff, decoder
 from deltawire.poller.deadline import deadline
 from deltawire.poller.exchange import Answer, Target
-from deltawire.poller.hosts import LONGEST_KNOWN
 from deltawire.poller.outcome import GONE, Failure, Fetched, Validators
+from deltawire.poller.remembered import remembered
 
 MAX_REDIRECTS = 5
 CHUNK = 64 * 1024
@@ -33,8 +32,6 @@ ACCEPT = (
     "text/html;q=0.9, application/xml;q=0.9, text/plain;q=0.8, */*;q=0.1"
 )
 NO_VALIDATORS = Validators()
-_ADDRESSES = 32_768
-"""URLs of which it is remembered what was found out by taking them apart."""
 _TARGETS = 16_384
 """URLs of which the request is remembered, of two KiB each."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -102,7 +99,7 @@ async def _fetch(
     home: str,
     cut: bool,
 ) -> Fetched:
-    asked, values = variables.expand(_address(url) if len(url) <= LONGEST_KNOWN else addresses.fetched(url))
+    asked, values = variables.expand(_address(url))
     own = asked if home == url else variables.expand(_address(home))[0]
     here, place = asked, _checked(asked, config.user_agent)
     permanent: str | None = None
@@ -216,12 +213,8 @@ def _conditions(validators: Validators) -> list[tuple[str, str]]:
     return [(name, value) for name, value in said if value is not None]
 
 
+@remembered(_TARGETS)
 def _checked(url: str, agent: str) -> Target:
-    return _known(url, agent) if len(url) <= LONGEST_KNOWN else _known.__wrapped__(url, agent)
-
-
-@lru_cache(_TARGETS)
-def _known(url: str, agent: str) -> Target:
     """The URL taken apart, once for all requests."""
     # What exactly is wrong stays unsaid: variables are put in, and the sentence may quote the URL.
     if config_rules.url_mistake(url) is not None:
@@ -296,24 +289,20 @@ def failure_of(error: aiohttp.ClientError, host: str) -> Failure:
     return Failure(cause="protocol", detail=f"{host} sent an answer that is not HTTP, or headers beyond all bounds")
 
 
-_address = lru_cache(_ADDRESSES)(addresses.fetched)
+_address = remembered()(addresses.fetched)
 
 
-@lru_cache(_ADDRESSES)
+@remembered()
 def _plain(url: str) -> str:
     return variables.conceal(url, {})
 
 
 def _shown(url: str, values: Mapping[str, str]) -> str:
-    return variables.conceal(url, values) if values or len(url) > LONGEST_KNOWN else _plain(url)
+    return variables.conceal(url, values) if values else _plain(url)
 
 
+@remembered()
 def _host(url: str) -> str:
-    return _named(url) if len(url) <= LONGEST_KNOWN else _named.__wrapped__(url)
-
-
-@lru_cache(_ADDRESSES)
-def _named(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the host"
     except ValueError:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from datetime import datetime
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from deltawire.config import FetchConfig
 from deltawire.poller.outcome import Failure
+from deltawire.poller.remembered import remembered
 
 CONCURRENT_FETCHES = 128
 """Fetches under way at once that are not slow yet."""
@@ -35,11 +35,6 @@ LONGEST_GAP = 60.0
 
 CALM = 300.0
 """Seconds without a refusal that take one doubling of the pause back."""
-
-LONGEST_KNOWN = 512
-"""Characters of the URLs of which it is remembered what was found out by taking them apart. Sites bring new ones with
-each redirect and each document: of 8,000 characters they would fill hundreds of megabytes.
-"""
 
 _FIRST_GAP = 0.5
 _MOST_STRIKES = 10
@@ -288,19 +283,15 @@ class Gates:
         return host
 
 
+@remembered()
 def host_of(url: str) -> str:
     """The host and port of a URL, which stand for the site; the whole URL where it has none."""
-    return _site(url) if len(url) <= LONGEST_KNOWN else _site.__wrapped__(url)
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower() or url
+    except ValueError:
+        return url
 
 
 def elsewhere(asked: str, answered: str | None) -> str | None:
     """The URL that answered, if another host did than the one asked."""
     return answered if answered is not None and host_of(answered) != host_of(asked) else None
-
-
-@lru_cache(32_768)
-def _site(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2].lower() or url
-    except ValueError:
-        return url
